@@ -1,0 +1,34 @@
+"""Reverse-mode automatic differentiation on NumPy, to be read.
+
+>>> import tensorgrad as tg
+>>> x = tg.Tensor(3.0, requires_grad=True)
+>>> y = x * x + tg.sin(x)
+>>> y.backward()
+>>> round(x.grad.item(), 4)  # 2 x + cos x
+5.01
+"""
+
+from . import errors
+from .graph import backward, grad
+from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from .op import REGISTRY, fused, primitive
+from .ops import *  # noqa: F403
+from .ops import __all__ as _ops
+from .tensor import Tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "REGISTRY",
+    "Tensor",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "errors",
+    "fused",
+    "grad",
+    "is_grad_enabled",
+    "no_grad",
+    "primitive",
+    *_ops,
+]

@@ -1,0 +1,180 @@
+"""How an op is called: Tensors unwrapped, the forward run, the node recorded.
+
+There is one way, `general`, and two unrolled copies of it for the commonest
+shapes of op, where the loops would cost more than the arithmetic on a small
+array. All three do the same four things, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import anomaly
+from .errors import DtypeError
+from .graph import Node, Variable, wrap
+from .mode import ANOMALY, recording
+
+if TYPE_CHECKING:
+    from .op import Op
+
+ndarray = np.ndarray
+
+
+def unary(op: Op) -> Callable[..., Any]:
+    """The call of an op with one input and no settings."""
+    forward = op.forward
+
+    def call(x: Any) -> Any:
+        if not isinstance(x, Variable):
+            return forward(x)
+        data, parent = x._data, x.node
+        out = forward(data)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        if parent is None or not (mode := recording()) or not op.rules:
+            return wrap(out)
+        if op.plain:
+            keep_x, keep_out = op.keep[(True,)]
+            saved = (data if keep_x else None, out if keep_out else None)
+            node = Node(op, (parent,), saved, out)
+        else:
+            node = op.record((data,), (parent,), out)
+        if mode == ANOMALY:
+            anomaly.check_forward(node, (data,), out)
+        return wrap(out, node)
+
+    return call
+
+
+def binary(op: Op) -> Callable[..., Any]:
+    """The call of an op with two inputs and no settings."""
+    forward = op.forward
+
+    def call(x: Any, y: Any) -> Any:
+        px = py = None
+        if isinstance(x, Variable):
+            px, x = x.node, x._data
+            if isinstance(y, Variable):
+                py, y = y.node, y._data
+            else:
+                y = weak(y)
+        elif isinstance(y, Variable):
+            py, y, x = y.node, y._data, weak(x)
+        else:
+            return forward(x, y)
+        out = forward(x, y)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        tracked = (px is not None, py is not None)
+        if not (True in tracked and (mode := recording()) and op.rules):
+            return wrap(out)
+        if op.plain:
+            keep_x, keep_y, keep_out = op.keep[tracked]
+            kept_x, kept_y = x if keep_x else None, y if keep_y else None
+            saved = (kept_x, kept_y, out if keep_out else None)
+            node = Node(op, (px, py), saved, out)
+        else:
+            node = op.record((x, y), (px, py), out)
+        if mode == ANOMALY:
+            anomaly.check_forward(node, (x, y), out)
+        return wrap(out, node)
+
+    return call
+
+
+def general(op: Op) -> Callable[..., Any]:
+    """The call of any op: lists of inputs, settings, statistics, several outputs."""
+
+    def call(*inputs: Any, **settings: Any) -> Any:
+        inputs = op.bind(inputs, settings)
+        tensors = [isinstance(x, Variable) for x in inputs]
+        datas = list(inputs)
+        if True in tensors:
+            datas = [x._data if t else weak(x) for x, t in zip(inputs, tensors)]
+        out, stats = op.forward(*datas, **settings), ()
+        if op.definition is not None:
+            out, *stats = out
+        if True not in tensors:
+            return out
+        parents = tuple([x.node if t else None for x, t in zip(inputs, tensors)])
+        several = type(out) is tuple
+        if not several and type(out) is not ndarray:
+            out = np.asarray(out)
+        node = None
+        if op.rules and any(parents) and (mode := recording()):
+            node = op.record(datas, parents, out, stats, settings)
+            if mode == ANOMALY:
+                anomaly.check_forward(node, datas, out)
+        return pick(out, node) if several else wrap(out, node)
+
+    return call
+
+
+def weak(x: Any) -> Any:
+    """An input beside a Tensor: Python and NumPy scalars don't decide the dtype."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return as_array(x) if isinstance(x, list | tuple) else x
+
+
+def as_array(x: Any) -> np.ndarray:
+    """x as an array of its own; Python floats, alone or in lists, become float32."""
+    array = np.array(x)
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(
+            f"tensors hold real numbers, integers or booleans; got {array.dtype} from "
+            f"{type(x).__name__}"
+        )
+    if array.dtype == np.float64 and not _from_numpy(x):
+        array = array.astype(np.float32)
+    return array
+
+
+def _from_numpy(x: Any) -> bool:
+    while isinstance(x, list | tuple) and x:
+        x = x[0]
+    return hasattr(x, "dtype")
+
+
+class Alias:
+    """The identity, as a node of its own."""
+
+    name = "alias"
+    settings: dict[str, Any] = {}
+
+    def gradients(self, node: Node, g: Any, parents: Any, create_graph: bool) -> Any:
+        return [g]
+
+
+class Pick:
+    """Output i of an op that has several: its gradient fills slot i of a tuple."""
+
+    name = "pick"
+    settings: dict[str, Any] = {}
+
+    def gradients(self, node: Node, g: Any, parents: Any, create_graph: bool) -> Any:
+        i, n = node.saved
+        return [(*[None] * i, g, *[None] * (n - i - 1))]
+
+
+ALIAS, PICK = Alias(), Pick()
+
+
+def alias(x: Any) -> Any:
+    """A tracked x once more, on a node of its own."""
+    if not isinstance(x, Variable) or x.node is None:
+        return x
+    return wrap(x._data, Node(ALIAS, (x.node,), (), like=x._data))
+
+
+def pick(outs: Sequence[Any], node: Node | None) -> tuple[Any, ...]:
+    """A Tensor for each output of an op, each on a node of its own."""
+    outs = [np.asarray(out) for out in outs]
+    if node is None:
+        return tuple(map(wrap, outs))
+    n = len(outs)
+    picks = [Node(PICK, (node,), (i, n), like=out) for i, out in enumerate(outs)]
+    return tuple(map(wrap, outs, picks))

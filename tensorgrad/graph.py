@@ -1,0 +1,314 @@
+"""The graph that a computation leaves behind, and the walk backward through it.
+
+Every op that touches a tracked tensor leaves a `Node`: which op it was, the
+nodes of its inputs (`parents`), and the values its derivative will ask for
+(`saved`). The node of the result points to the nodes of the inputs, never the
+other way, and never to a Tensor, so dropping a loss frees its whole graph.
+
+Differentiating is one walk over those nodes. Each node is visited once, after
+everything that was computed from it, because only then has all of its gradient
+arrived: with y = x * x; z = x + y, the gradient of x is complete when both the
+product and the sum have sent theirs. That order is a topological sort, and it
+comes for free: a node is always created after its parents, so the walk takes
+the newest node first.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Generator, Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import GraphError, ShapeError
+from .memory import alone
+from .mode import ON, set_mode
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+next_order = count(1).__next__
+
+
+class Node:
+    """One op in the graph, or (with op None) a leaf that collects its gradient.
+
+    `shape` and `dtype` are those of the op's result, and so of the gradient that
+    arrives here. `order` counts creations: parents have smaller ones.
+    """
+
+    __slots__ = ("op", "parents", "saved", "shape", "dtype", "order", "__dict__")
+
+    # Rare extras live in __dict__, which costs nothing until one is set.
+    hooks: tuple[Callable[[Any], Any], ...] = ()
+    line: str | None = None  # the user's source line, under anomaly mode
+    module: tuple[int, str] | None = None  # an nn call that ended here: since, name
+    tensor: Callable[[], Tensor | None] | None = None  # a leaf's weak reference
+
+    def __init__(
+        self, op: Any, parents: tuple[Node | None, ...], saved: Any, like: Any
+    ) -> None:
+        self.op = op
+        self.parents = parents
+        self.saved = saved
+        self.shape = like.shape
+        self.dtype = like.dtype
+        self.order = next_order()
+
+
+class Variable:
+    """What the graph knows of a tensor: its array, its node, its gradient.
+
+    Tensor (tensor.py) adds operators and methods. They are built from the ops,
+    and the ops from this class, so it comes first.
+    """
+
+    __slots__ = ("_data", "node", "_grad", "__weakref__")
+    _data: np.ndarray
+    node: Node | None
+    _grad: Tensor | None
+
+
+def result_class(cls: type[Any]) -> type[Any]:
+    """Make `cls` what ops return (tensor.py decorates Tensor with it)."""
+    global _result
+    _result = cls
+    return cls
+
+
+_result: type[Any] = Variable
+_new = object.__new__
+
+
+def wrap(data: Any, node: Node | None = None) -> Any:
+    """A Tensor over the array `data`, with no copy and no check."""
+    tensor = _new(_result)
+    tensor._data = data
+    tensor.node = node
+    tensor._grad = None
+    return tensor
+
+
+def leaf(tensor: Variable) -> Node:
+    """The node of a tensor that the user made: where its gradient collects.
+
+    It holds the tensor weakly. A strong reference would close a cycle, and when
+    the tensor is gone, nobody can read its gradient.
+    """
+    node = Node(None, (), (), tensor._data)
+    node.tensor = weakref.ref(tensor)  # type: ignore[assignment]
+    return node
+
+
+def walk(
+    seeds: Iterable[tuple[Node, Any]],
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    within: set[Node] | None = None,
+) -> Generator[tuple[Node, Any, Sequence[Any]], None, None]:
+    """Yield (node, its gradient g, the gradients of its parents), newest first.
+
+    `seeds` are the nodes to start from, each with its gradient. With `within`, only
+    those nodes are visited. Gradients are arrays; Tensors under `create_graph`,
+    where the formulas that compute them are recorded like any other op. A leaf's
+    gradient is an array that nothing else can see.
+    """
+    nodes: dict[int, Node] = {}
+    arrived: dict[int, Any] = {}  # order -> the gradient so far
+    sums: set[int] = set()  # orders whose gradient is a buffer allocated here
+    waiting: list[int] = []  # a heap of -order: the newest comes out first
+
+    def send(node: Node, g: Any) -> None:
+        order = node.order
+        if order not in arrived:
+            nodes[order], arrived[order] = node, g
+            heappush(waiting, -order)
+        elif order in sums:
+            arrived[order] += g
+        else:
+            # Not in place: the first gradient may be seen elsewhere too. x + x
+            # sends one array to both of its parents.
+            arrived[order] = total = add(arrived[order], g)
+            if type(total) is np.ndarray:
+                sums.add(order)
+
+    for node, g in seeds:
+        send(node, g)
+    node = g = None  # type: ignore[assignment]  # what is held looks shared
+    while waiting:
+        order = -heappop(waiting)
+        node = nodes.pop(order)
+        if node.op is None and not create_graph and not alone(arrived[order]):
+            arrived[order] = np.array(arrived[order])
+        g = arrived.pop(order)
+        if node.hooks:
+            g = run_hooks(node, g, create_graph)
+        if node.op is None:
+            yield node, g, ()
+            continue
+        parents = intact(node).parents
+        if within is not None:
+            parents = tuple([p if p in within else None for p in parents])
+        gradients = node.op.gradients(node, g, parents, create_graph)
+        yield node, g, gradients
+        if not retain_graph:
+            node.parents, node.saved = (), None
+        for parent, gx in zip(parents, gradients, strict=True):
+            if parent is not None and gx is not None:
+                send(parent, gx)
+        gradients = gx = parents = None  # type: ignore[assignment]
+
+
+def intact(node: Node) -> Node:
+    """The node itself, or an error if a backward pass has been through it."""
+    if node.saved is None:
+        raise GraphError(
+            f"backward through {node.op.name}: an earlier backward freed this graph. "
+            "Pass retain_graph=True to the first one to keep it."
+        )
+    return node
+
+
+def add(x: Any, y: Any) -> Any:
+    """x + y for gradients; for an op of several outputs, slot by slot."""
+    if type(x) is tuple:
+        pairs = zip(x, y, strict=True)
+        return tuple([b if a is None else a if b is None else a + b for a, b in pairs])
+    return x + y
+
+
+def run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
+    """g after the node's hooks, each of which may return another gradient."""
+    for hook in node.hooks:
+        changed = hook(g if create_graph else wrap(np.asarray(g)))
+        if changed is None:
+            continue
+        if tuple(changed.shape) != node.shape:
+            raise ShapeError(
+                f"hook {hook!r} returned a gradient of shape {changed.shape} for a "
+                f"tensor of shape {node.shape}"
+            )
+        if create_graph:
+            g = changed if isinstance(changed, Variable) else wrap(changed)
+        else:
+            g = np.array(getattr(changed, "_data", changed), node.dtype)
+    return g
+
+
+def backward(
+    output: Tensor,
+    gradient: Any = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> None:
+    """Add d output / d leaf to the `.grad` of every leaf that `output` depends on.
+
+    `gradient` weighs the output's elements; a single element needs none. The graph
+    is freed on the way, unless `retain_graph`. Under `create_graph` the gradients
+    are tracked too, so that they can be differentiated again.
+    """
+    for node, g, gradients in walk(
+        [seed(output, gradient, create_graph)],
+        retain_graph=retain_graph or create_graph,
+        create_graph=create_graph,
+    ):
+        del gradients  # held until the next step, it would make them look shared
+        tensor = node.tensor() if node.tensor is not None else None
+        if tensor is not None:
+            if not create_graph:
+                g = wrap(g)
+            old = tensor._grad
+            tensor._grad = g if old is None else old + g
+
+
+def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
+    """The output's node and the gradient to start from, checked."""
+    node = output.node
+    if node is None:
+        raise GraphError(
+            "backward of a tensor that nothing tracks: none of its inputs had "
+            "requires_grad=True, or it was computed under no_grad, or detached"
+        )
+    if gradient is None:
+        if output._data.size != 1:
+            raise GraphError(
+                f"backward of a tensor of shape {node.shape} needs a gradient of that "
+                "shape: only a single element can start from 1. Sum it first?"
+            )
+        gradient = np.ones(node.shape, node.dtype)
+    if not isinstance(gradient, Variable):
+        gradient = wrap(np.asarray(gradient, node.dtype))
+    if gradient._data.shape != node.shape:
+        raise ShapeError(
+            f"backward: a gradient of shape {gradient._data.shape} for a tensor of "
+            f"shape {node.shape}"
+        )
+    return node, gradient if create_graph else gradient._data
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    gradients: Any = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """d outputs / d inputs, returned instead of added to `.grad`.
+
+    One input gives one Tensor, a sequence a tuple of them. Only nodes that lead to
+    an input are visited. Inputs may be interior tensors, and may depend on each
+    other. An input that the outputs don't depend on is an error, or with
+    `allow_unused` None.
+    """
+    one = isinstance(outputs, Variable)
+    ys: Any = [outputs] if one else outputs
+    gs = [gradients] if one else gradients or [None] * len(ys)
+    xs: Any = [inputs] if isinstance(inputs, Variable) else inputs
+    for i, x in enumerate(xs):
+        if x.node is None:
+            raise GraphError(f"grad: input {i} (shape {x.shape}) is not tracked")
+    seeds = [seed(y, g, create_graph) for y, g in zip(ys, gs, strict=True)]
+    targets = {x.node for x in xs}
+    within = leading_to(targets, [node for node, _ in seeds])
+    found = {}
+    for node, g, parts in walk(
+        [(node, g) for node, g in seeds if node in within],
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+        create_graph=create_graph,
+        within=within,
+    ):
+        del parts  # held until the next step, it would make them look shared
+        if node in targets:
+            shared = node.op is not None
+            found[node] = g if create_graph else wrap(np.array(g) if shared else g)
+    for i, x in enumerate(xs):
+        if x.node not in found and not allow_unused:
+            raise GraphError(
+                f"grad: the outputs do not depend on input {i} (shape {x.shape}). "
+                "Pass allow_unused=True to get None for it."
+            )
+    results = tuple(found.get(x.node) for x in xs)
+    return results[0] if isinstance(inputs, Variable) else results
+
+
+def leading_to(targets: set[Any], outputs: list[Node]) -> set[Node]:
+    """The nodes on a path from some output down to some target."""
+    oldest = min((node.order for node in targets), default=0)
+    reached, todo = set(outputs), list(outputs)
+    while todo:
+        for parent in intact(todo.pop()).parents:
+            if parent and parent.order >= oldest and parent not in reached:
+                reached.add(parent)
+                todo.append(parent)
+    useful: set[Node] = set()
+    for node in sorted(reached, key=lambda node: node.order):  # parents first
+        if node in targets or not useful.isdisjoint(node.parents):
+            useful.add(node)
+    return useful

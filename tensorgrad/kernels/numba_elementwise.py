@@ -1,0 +1,133 @@
+"""Compiled kernels that treat every element alike: the GELUs, erf, AdamW."""
+
+import math
+
+import numpy as np
+
+from . import reference
+from .numba_jit import compiled, erf, exp, plain
+
+_RATE = 2 * math.sqrt(2 / math.pi)
+_CUBE = 0.044715
+_ROOT_HALF = math.sqrt(0.5)
+_DENSITY = 1 / math.sqrt(2 * math.pi)
+
+
+def _flat(x):
+    return plain(x).reshape(-1)
+
+
+def _map(loop, *inputs):
+    """Run loop(*inputs, out) over flat arrays and return out in the first's shape."""
+    first = inputs[0]
+    out = np.empty(first.shape, first.dtype)
+    loop(*map(_flat, inputs), out.reshape(-1))
+    return out
+
+
+@compiled
+def _gelu_tanh(x, out):
+    t = x.dtype.type
+    zero, one, rate, cube = t(0), t(1), t(_RATE), t(_RATE * _CUBE)
+    for i in range(x.size):
+        v = x[i]
+        u = v * (rate + cube * v * v)
+        # (1 + tanh(u / 2)) / 2 = 1 / (1 + exp(-u)): one exponential, none overflows
+        e = exp(-abs(u))
+        part = one / (one + e)
+        out[i] = v * (e * part if u < zero else part)
+
+
+@compiled
+def _gelu_tanh_backward(g, x, out):
+    t = x.dtype.type
+    zero, one, rate, cube = t(0), t(1), t(_RATE), t(_RATE * _CUBE)
+    slope = t(3 * _RATE * _CUBE)
+    for i in range(x.size):
+        v = x[i]
+        u = v * (rate + cube * v * v)
+        e = exp(-abs(u))
+        part = one / (one + e)
+        gate = e * part if u < zero else part
+        out[i] = g[i] * (gate + v * (e * part * part) * (rate + slope * v * v))
+
+
+@compiled
+def _gelu_erf(x, out):
+    t = x.dtype.type
+    half, one, root = t(0.5), t(1), t(_ROOT_HALF)
+    for i in range(x.size):
+        out[i] = half * x[i] * (one + erf(x[i] * root))
+
+
+@compiled
+def _gelu_erf_backward(g, x, out):
+    t = x.dtype.type
+    half, one, root, density = t(0.5), t(1), t(_ROOT_HALF), t(_DENSITY)
+    for i in range(x.size):
+        v = x[i]
+        tail = v * density * exp(-half * v * v)
+        out[i] = g[i] * (half * (one + erf(v * root)) + tail)
+
+
+@compiled
+def _erf(x, out):
+    for i in range(x.size):
+        out[i] = erf(x[i])
+
+
+def gelu_tanh(x):
+    return _map(_gelu_tanh, x)
+
+
+def gelu_tanh_backward(g, x):
+    return _map(_gelu_tanh_backward, g, x)
+
+
+def gelu_erf(x):
+    return _map(_gelu_erf, x)
+
+
+def gelu_erf_backward(g, x):
+    return _map(_gelu_erf_backward, g, x)
+
+
+def erf_values(x):
+    return _map(_erf, x)
+
+
+@compiled
+def _adamw(param, grad, m, v, scale, keep, rest1, beta2, step_size, root, eps):
+    t = param.dtype.type
+    scale, keep, rest1, step_size = t(scale), t(keep), t(rest1), t(step_size)
+    beta2, rest2, root, eps = t(beta2), t(1 - beta2), t(root), t(eps)
+    for i in range(param.size):
+        g = grad[i] * scale
+        first = m[i] + rest1 * (g - m[i])
+        second = beta2 * v[i] + rest2 * g * g
+        m[i] = first
+        v[i] = second
+        change = first / (np.sqrt(second) / root + eps)
+        param[i] = keep * param[i] - step_size * change
+
+
+def adamw(
+    param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_scale=1.0
+):
+    arrays = param, grad, m, v
+    if not all(a.flags.carray for a in arrays):
+        settings = lr, beta1, beta2, eps, weight_decay, step, grad_scale
+        return reference.adamw(*arrays, *settings)
+    keep, step_size = 1 - lr * weight_decay, lr / (1 - beta1**step)
+    root = math.sqrt(1 - beta2**step)
+    flat = (a.reshape(-1) for a in arrays)
+    _adamw(
+        *flat,
+        float(grad_scale),
+        float(keep),
+        float(1 - beta1),
+        float(beta2),
+        float(step_size),
+        root,
+        float(eps),
+    )

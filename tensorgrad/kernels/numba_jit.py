@@ -1,0 +1,184 @@
+"""The compiler's settings, and the scalar functions that the kernels share.
+
+What makes LLVM write vector instructions here, and keeps NaN and infinity right:
+`error_model="numpy"` (no branch on a zero divisor), constants in the array's own
+dtype (a bare 0.5 is float64 and would widen the loop), and sums in functions of
+their own, the only ones whose terms may be reordered.
+"""
+
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numba import njit, types
+from numba.core.caching import FunctionCache
+from numba.extending import overload
+
+_FOLDER = Path(__file__).parent
+_SOURCES = zlib.crc32(b"".join(p.read_bytes() for p in sorted(_FOLDER.glob("*.py"))))
+
+
+class _Cache(FunctionCache):
+    """The cache on disk, where no failure of the disk reaches the caller."""
+
+    def _index_key(self, sig, codegen):
+        # numba looks at the kernel's own file, not at the helpers inlined into it
+        return (*super()._index_key(sig, codegen), _SOURCES)
+
+    def load_overload(self, sig, target_context):
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception:
+            return None
+        # two processes that save at once can swap each other's machine code
+        return found if found is None or found.signature.args == tuple(sig) else None
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception:
+            self.disable()
+
+
+def compiled(function):
+    """Compile at the first call, and keep the machine code on disk if possible."""
+    dispatcher = helper(function)
+    try:
+        dispatcher._cache = _Cache(function)
+    except Exception:  # no folder to write to: compile in every process
+        pass
+    return dispatcher
+
+
+def helper(function):
+    """A function that kernels call; `contract` allows fused multiply-add only."""
+    return njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+
+
+def reduction(function):
+    """A helper that sums: its terms may be added in any order, so in vectors."""
+    flags = {"contract", "reassoc", "nsz"}
+    return njit(nogil=True, error_model="numpy", fastmath=flags)(function)
+
+
+def plain(x):
+    """x itself if contiguous, aligned and writable, else a copy.
+
+    numba compiles a kernel anew for every other kind of array.
+    """
+    if type(x) is np.ndarray and x.flags.carray:
+        return x
+    return np.array(x, order="C", subok=False)
+
+
+def rows(x):
+    """(..., C) -> (rows, C), contiguous."""
+    shape = x.shape
+    return plain(x).reshape(math.prod(shape[:-1]), shape[-1])
+
+
+def _single(*values):
+    return tuple(np.float32(value) for value in values)
+
+
+# exp(r) = 1 + r + r^2 (C2 + C3 r + ...): minimax fit on |r| <= log(2) / 2, 3e-9
+_C2, _C3, _C4, _C5, _C6 = _single(
+    0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814467
+)
+_LOG2E, _ONE, _ZERO, _LOWEST = _single(1 / math.log(2), 1, 0, -87.3)
+_LN2_HIGH, _LN2_LOW = _single(0.693359375, math.log(2) - 0.693359375)
+# 1.5 * 2^23: adding it rounds to an integer, which the low bits then hold
+_MAGIC = np.float32(12582912)
+_MAGIC_BITS = np.int32(_MAGIC.view(np.int32) - 127)
+
+
+def exp(x):
+    """e^x for x <= 0 or NaN; at float32 below -87.3 zero, never a subnormal."""
+
+
+@helper
+def _exp_single(x):
+    shifted = x * _LOG2E + _MAGIC
+    n = shifted - _MAGIC
+    r = x - n * _LN2_HIGH - n * _LN2_LOW
+    p = (((_C6 * r + _C5) * r + _C4) * r + _C3) * r + _C2
+    bits = (np.float32(shifted).view(np.int32) - _MAGIC_BITS) << np.int32(23)
+    power = np.int32(bits).view(np.float32)
+    return _ZERO if x < _LOWEST else (p * r * r + r + _ONE) * power
+
+
+@overload(exp)
+def _exp(x):
+    if x == types.float32:
+        return lambda x: _exp_single(x)
+    return lambda x: math.exp(x)
+
+
+# erf(x) = x P(x^2) / Q(x^2): minimax fit on |x| <= 4, where erf rounds to 1: 2e-8
+_P0, _P1, _P2, _P3, _P4, _P5 = _single(
+    1.12837898, 0.196249348, 0.0534675274, 0.00400366297, 2.88042031e-4, 1.9748293e-6
+)
+_Q1, _Q2, _Q3, _Q4, _Q5 = _single(
+    0.507252615, 0.116476581, 0.0154444543, 0.00121636457, 3.74808881e-5
+)
+_FOUR = np.float32(4)
+
+
+def erf(x):
+    """The error function, to 1e-7 at float32 and to rounding at float64."""
+
+
+@helper
+def _erf_single(x):
+    x = _FOUR if x > _FOUR else (-_FOUR if x < -_FOUR else x)
+    z = x * x
+    p = ((((_P5 * z + _P4) * z + _P3) * z + _P2) * z + _P1) * z + _P0
+    q = ((((_Q5 * z + _Q4) * z + _Q3) * z + _Q2) * z + _Q1) * z + _ONE
+    y = x * p / q
+    return _ONE if y > _ONE else (-_ONE if y < -_ONE else y)
+
+
+@overload(erf)
+def _erf(x):
+    if x == types.float32:
+        return lambda x: _erf_single(x)
+    return lambda x: math.erf(x)
+
+
+_LOW_31, _LOW_63 = np.int32(2**31 - 1), np.int64(2**63 - 1)
+
+
+def order(x):
+    """An integer that sorts as x does: the maximum of integers is a vector sum.
+
+    A maximum of floats is not, as long as NaN has to be respected.
+    """
+
+
+@overload(order)
+def _order(x):
+    def single(x):
+        bits = np.float32(x).view(np.int32)
+        return np.int32(bits ^ (np.int32(bits >> 31) & _LOW_31))
+
+    def double(x):
+        bits = np.float64(x).view(np.int64)
+        return bits ^ ((bits >> 63) & _LOW_63)
+
+    return single if x == types.float32 else double
+
+
+def unorder(key):
+    """The float that `order` made this integer from."""
+
+
+@overload(unorder)
+def _unorder(key):
+    def single(key):
+        return np.int32(key ^ (np.int32(key >> 31) & _LOW_31)).view(np.float32)
+
+    def double(key):
+        return np.int64(key ^ ((key >> 63) & _LOW_63)).view(np.float64)
+
+    return single if key == types.int32 else double

@@ -1,0 +1,210 @@
+"""The kernels in plain NumPy: what the compiled ones must equal.
+
+Arrays in, new arrays out, in the dtype that came. The last axis holds features or
+classes. None of them warns: NaN and infinity mean what they mean in the formula.
+"""
+
+import math
+
+import numpy as np
+
+from .reference_attention import attention, attention_backward
+from .reference_erf import erf
+
+__all__ = ["attention", "attention_backward", "erf"]
+
+_ROOT = math.sqrt(2 / math.pi)
+_CUBE = 0.044715
+_quiet = np.errstate(all="ignore")
+
+
+@_quiet
+def gelu_tanh(x):
+    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2."""
+    return np.asarray(0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBE * (x * x * x)))))
+
+
+@_quiet
+def gelu_tanh_backward(g, x):
+    tanh = np.tanh(_ROOT * (x + _CUBE * (x * x * x)))
+    slope = _ROOT * (1 + 3 * _CUBE * (x * x))
+    return np.asarray(g * (0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope))
+
+
+@_quiet
+def gelu_erf(x):
+    """x (1 + erf(x / sqrt(2))) / 2."""
+    return np.asarray(0.5 * x * (1 + erf(x * math.sqrt(0.5))))
+
+
+@_quiet
+def gelu_erf_backward(g, x):
+    density = np.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)
+    return np.asarray(g * (0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density))
+
+
+def _mean(x):
+    # np.mean takes twice as long on a small array, and warns about an empty one
+    return np.add.reduce(x, axis=-1, keepdims=True) / x.shape[-1]
+
+
+@_quiet
+def layer_norm(x, weight, bias, eps):
+    """(x - mean) / sqrt(variance + eps) * weight + bias, and mean and 1 / root.
+
+    The variance is the biased one. The two statistics have shape (..., 1).
+    """
+    mean = np.add.reduce(x, axis=-1, keepdims=True)
+    mean /= x.shape[-1]
+    centred = x - mean
+    rstd = 1 / np.sqrt(_mean(centred * centred) + eps)
+    centred *= rstd
+    if weight is not None:
+        centred *= weight
+    if bias is not None:
+        centred += bias
+    return centred, mean, rstd
+
+
+@_quiet
+def layer_norm_backward(g, x, weight, mean, rstd):
+    """(gx, gweight, gbias), where gweight is None if weight is."""
+    xhat = (x - mean) * rstd
+    rows = tuple(range(x.ndim - 1))
+    gbias = np.add.reduce(g, axis=rows)
+    gweight = None if weight is None else np.add.reduce(g * xhat, axis=rows)
+    scaled = g if weight is None else g * weight
+    gx = scaled - _mean(scaled)
+    gx -= xhat * _mean(scaled * xhat)
+    gx *= rstd
+    return gx, gweight, gbias
+
+
+def _max(x):
+    return np.maximum.reduce(x, axis=-1, keepdims=True, initial=-np.inf)
+
+
+@_quiet
+def softmax(x):
+    """exp(x_i) / sum_j exp(x_j); a row of -inf alone gives zeros, not NaN."""
+    highest = _max(x)
+    out = np.exp(x - highest)
+    out /= np.add.reduce(out, axis=-1, keepdims=True)
+    empty = highest == -np.inf
+    return np.where(empty, x.dtype.type(0), out) if empty.any() else out
+
+
+@_quiet
+def softmax_backward(g, out):
+    return out * (g - np.add.reduce(g * out, axis=-1, keepdims=True))
+
+
+@_quiet
+def log_softmax(x):
+    """x_i - log sum_j exp(x_j)."""
+    out = x - _max(x)
+    out -= np.log(np.add.reduce(np.exp(out), axis=-1, keepdims=True))
+    return out
+
+
+@_quiet
+def log_softmax_backward(g, out):
+    return g - np.exp(out) * np.add.reduce(g, axis=-1, keepdims=True)
+
+
+def target_error(targets, row, classes):
+    return IndexError(
+        f"cross_entropy: target {targets[row]} in row {row} is none of the "
+        f"{classes} classes. Is the vocabulary larger than the last axis of logits?"
+    )
+
+
+@_quiet
+def cross_entropy(logits, targets, ignore_index, label_smoothing):
+    """(1 - s) (z - x_target) + s (z - mean(x)), and z = log sum_j exp(x_j), per row.
+
+    logits (N, V), targets (N,); both results (N,), and zero where the target is
+    ignore_index. s is label_smoothing. IndexError for a target that is no class.
+    """
+    classes = logits.shape[-1]
+    ignored = targets == ignore_index
+    bad = ((targets < 0) | (targets >= classes)) & ~ignored
+    if bad.any():
+        raise target_error(targets, int(bad.argmax()), classes)
+    if not logits.size:
+        return np.zeros(len(targets), logits.dtype), np.zeros(len(targets), logits.dtype)
+    label_smoothing = float(label_smoothing)
+    highest = _max(logits)
+    log_sum = np.log(np.add.reduce(np.exp(logits - highest), axis=-1))
+    highest = highest[:, 0]
+    chosen = logits[np.arange(len(targets)), np.where(ignored, 0, targets)]
+    losses = (1 - label_smoothing) * (highest - chosen + log_sum)
+    if label_smoothing:  # 0 * inf would be NaN
+        losses += label_smoothing * (highest - _mean(logits)[:, 0] + log_sum)
+    normaliser = highest + log_sum
+    losses[ignored] = 0
+    normaliser[ignored] = 0
+    return losses, normaliser
+
+
+@_quiet
+def cross_entropy_backward(
+    g, logits, targets, log_normaliser, ignore_index, label_smoothing
+):
+    out = np.exp(logits - log_normaliser[:, None])
+    if not out.size:
+        return out
+    label_smoothing = float(label_smoothing)
+    ignored = targets == ignore_index
+    out -= label_smoothing / logits.shape[-1]
+    out[np.arange(len(targets)), np.where(ignored, 0, targets)] -= 1 - label_smoothing
+    out *= g[:, None]
+    out[ignored] = 0
+    return out
+
+
+def index_error(indices, position, count):
+    return IndexError(
+        f"scatter_add_rows: index {indices[position]} at {position} is outside the "
+        f"{count} rows. Is the table as large as the vocabulary?"
+    )
+
+
+def scatter_add_rows(out, indices, g):
+    """out[indices[n]] += g[n] for n = 0, 1, ..., in place, repeats summed.
+
+    out (V, C), indices (N,), g (N, C). Negative indices count from the end;
+    IndexError for one outside, and then nothing is written.
+    """
+    bad = (indices < -len(out)) | (indices >= len(out))
+    if bad.any():
+        raise index_error(indices, int(bad.argmax()), len(out))
+    np.add.at(out, indices, g)
+
+
+@_quiet
+def adamw(
+    param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_scale=1.0
+):
+    """One step of AdamW in place, on param, m and v; the gradient is grad * grad_scale.
+
+    p (1 - lr decay) - lr (m / (1 - b1^step)) / (sqrt(v / (1 - b2^step)) + eps):
+    Loshchilov and Hutter 2019, in the order of operations that PyTorch has.
+    """
+    g = grad * float(grad_scale)
+    m += float(1 - beta1) * (g - m)
+    v *= float(beta2)
+    v += float(1 - beta2) * g * g
+    change = np.sqrt(v)
+    change /= math.sqrt(1 - beta2**step)
+    change += float(eps)
+    np.divide(m, change, out=change)
+    change *= float(lr / (1 - beta1**step))
+    param *= float(1 - lr * weight_decay)
+    param -= change
+
+
+def sum_rows(g):
+    """The sum over rows, (N, C) -> (C,): the gradient of a bias."""
+    # BLAS reads each row once, in vectors: three times as fast as add.reduce
+    return np.ones(len(g), g.dtype) @ g

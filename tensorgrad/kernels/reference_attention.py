@@ -1,0 +1,58 @@
+"""Scaled dot-product attention in plain NumPy, whole score matrices at once."""
+
+import numpy as np
+
+
+def _scores(q, k, mask, causal, scale):
+    """scale q k^T, plus the mask; -inf where a query may not look: (B, H, T, S)."""
+    scores = q @ k.mT
+    scores *= float(scale)
+    lowest = q.dtype.type(-np.inf)
+    if mask is not None:
+        allowed = mask.dtype == bool
+        scores = np.where(mask, scores, lowest) if allowed else scores + mask
+    if causal:
+        queries, keys = scores.shape[-2:]
+        ahead = ~np.tri(queries, keys, keys - queries, dtype=bool)
+        scores = np.where(ahead, lowest, scores)
+    return scores.astype(q.dtype, copy=False)
+
+
+@np.errstate(all="ignore")
+def attention(q, k, v, mask, dropout_mask, causal, scale):
+    """softmax(scale q k^T + mask) v, and the log of the softmax's denominators.
+
+    q (B, H, T, D), k and v (B, H, S, D), out (B, H, T, D), log_normaliser
+    (B, H, T, 1). mask broadcasts to (B, H, T, S): True, or a finite number to add,
+    where a query may attend. Under causal, query t attends to the keys up to
+    t + S - T. dropout_mask multiplies the weights, and holds its own 1 / (1 - p).
+    A query that may attend to nothing gets zeros; its log_normaliser is inf, so
+    that exp(score - log_normaliser) is zero too.
+    """
+    scores = _scores(q, k, mask, causal, scale)
+    highest = np.maximum.reduce(scores, axis=-1, keepdims=True, initial=-np.inf)
+    empty = highest == -np.inf
+    weights = np.exp(scores - np.where(empty, q.dtype.type(0), highest))
+    total = np.add.reduce(weights, axis=-1, keepdims=True)
+    weights /= np.where(empty, q.dtype.type(1), total)
+    if dropout_mask is not None:
+        weights = (weights * dropout_mask).astype(q.dtype, copy=False)
+    log_normaliser = np.where(empty, q.dtype.type(np.inf), highest + np.log(total))
+    return weights @ v, log_normaliser
+
+
+@np.errstate(all="ignore")
+def attention_backward(
+    g, q, k, v, out, log_normaliser, mask, dropout_mask, causal, scale
+):
+    """(gq, gk, gv), from weights computed anew out of the rows' log_normaliser."""
+    weights = np.exp(_scores(q, k, mask, causal, scale) - log_normaliser)
+    gweights = g @ v.mT
+    kept = weights
+    if dropout_mask is not None:
+        kept = (weights * dropout_mask).astype(q.dtype, copy=False)
+        gweights = (gweights * dropout_mask).astype(q.dtype, copy=False)
+    # sum_s weight_s gweight_s = g . out: a row statistic instead of a second pass
+    gscores = weights * (gweights - np.add.reduce(g * out, axis=-1, keepdims=True))
+    gscores *= float(scale)
+    return gscores @ k, gscores.mT @ q, kept.mT @ g

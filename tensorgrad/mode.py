@@ -1,0 +1,79 @@
+"""Grad mode: whether ops on tracked tensors are recorded, here and now.
+
+A ContextVar holds it, so threads and async tasks each have their own.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OFF, ON, ANOMALY = 0, 1, 2
+_mode: ContextVar[int] = ContextVar("tensorgrad mode", default=ON)
+_outer: ContextVar[Any] = ContextVar("the modes around this one", default=None)
+recording = _mode.get
+
+
+class set_mode:  # noqa: N801 - used as a context manager, like contextlib's own
+    """A context manager and decorator that sets the grad mode. It can be nested."""
+
+    def __init__(self, mode: int) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        _outer.set((_mode.get(), _outer.get()))
+        _mode.set(self.mode)
+
+    def __exit__(self, *_: object) -> None:
+        mode, outer = _outer.get()
+        _mode.set(mode)
+        _outer.set(outer)
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        @functools.wraps(function)
+        def steps(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
+            # Set anew for each step: a generator runs in its caller's context, so
+            # a mode held across a yield would leak into the caller's code.
+            running = function(*args, **kwargs)
+            while True:
+                with self:
+                    try:
+                        value = next(running)
+                    except StopIteration as stop:
+                        return stop.value
+                yield value
+
+        generator = inspect.isgeneratorfunction(function)
+        return steps if generator else wrapped  # type: ignore[return-value]
+
+
+def no_grad() -> set_mode:
+    """Record nothing inside: `with no_grad():`, or `@no_grad()` on a function."""
+    return set_mode(OFF)
+
+
+def enable_grad() -> set_mode:
+    """Record again, inside a `no_grad`."""
+    return set_mode(ON)
+
+
+def detect_anomaly() -> set_mode:
+    """Raise AnomalyError at the first NaN or infinity, forward or backward.
+
+    The error names the op that made it from finite inputs and the source line
+    that called it. Slow: every result is searched.
+    """
+    return set_mode(ANOMALY)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops on tracked tensors are recorded here and now."""
+    return _mode.get() != OFF

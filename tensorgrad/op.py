@@ -1,0 +1,307 @@
+"""Ops: NumPy functions that know their derivative.
+
+`@primitive` turns a forward on arrays into an op, and `.gradient` gives the
+derivative, one formula per input:
+
+    @primitive(broadcasts=True)
+    def multiply(x, y):
+        return x * y
+
+    multiply.gradient(x=lambda g, y: g * y, y=lambda g, x: g * x)
+
+A formula names what it needs: `g` (the gradient arriving), an input, `out`, a
+setting, or `<input>_shape`. Exactly that is saved, and only where the input it
+serves is tracked. Called on arrays an op gives an array, on Tensors a Tensor,
+so one formula serves both an ordinary backward pass, on arrays, and one that is
+itself recorded (`create_graph`), on Tensors.
+
+`@fused` is for a function of other ops that runs as one kernel: its body is the
+definition, which documents the kernel, tests it, and is what is differentiated
+when its derivative has to be recorded.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import anomaly, call
+from .errors import DefinitionError, GraphError, ShapeError
+from .graph import Node, Variable, grad, wrap
+from .mode import ANOMALY, ON, recording, set_mode
+
+REGISTRY: dict[str, Op] = {}
+
+Formula = Callable[..., Any]
+
+
+class Op:
+    """A named function on arrays, with its derivative.
+
+    `forward` and `formulas` are as written. What a node saves is laid out as
+    `names`: the inputs (a list of inputs is one entry), the output, a fused op's
+    statistics, then the settings and shapes that some formula asks for.
+    """
+
+    def __init__(self, forward: Formula, *, broadcasts: bool, fused: bool) -> None:
+        self.name = forward.__name__
+        self.forward = forward
+        self.definition = forward if fused else None
+        self.broadcasts = broadcasts
+        parameters = inspect.signature(forward).parameters.values()
+        self.inputs = tuple(p.name for p in parameters if p.kind < p.KEYWORD_ONLY)
+        self.optional = {p.name: p.default for p in parameters if p.default is None}
+        self.settings = {
+            p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY
+        }
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.formulas: dict[str, Formula | None] = {}
+        self.rules: tuple[Formula | None, ...] = ()  # called as rule(g, saved)
+        self.joint = False  # whether one rule gives the gradients of all inputs
+        self.names: tuple[str, ...] = ()
+        self.plain = True  # whether `names` are the inputs and the output alone
+        self.keep = _Keep(self)
+        if REGISTRY.setdefault(self.name, self) is not self:
+            raise DefinitionError(f"there is already an op called {self.name!r}")
+
+    # --- defining the derivative
+
+    def gradient(self, **formulas: Formula | None) -> None:
+        """Give each input its formula, or None where there is no derivative."""
+        if set(formulas) != set(self.inputs):
+            raise DefinitionError(
+                f"{self.name}.gradient: give a formula, or None, for each of "
+                f"{self.inputs}; got {tuple(formulas)}"
+            )
+        self.formulas = {name: formulas[name] for name in self.inputs}
+        self.joint = self.variadic
+        self._compile()
+
+    def _compile(self, stats: tuple[str, ...] = ()) -> None:
+        """Check the names that formulas ask for, and turn them into positions."""
+        shapes = [f"{name}_shape" for name in self.inputs]
+        base = (*self.inputs, "out", *stats)
+        allowed = {*base, *self.settings, *shapes, "needed"}
+        given = {n: f for n, f in self.formulas.items() if f is not None}
+        for name, formula in given.items():
+            first, *asked = inspect.signature(formula).parameters
+            if first != "g" or not allowed.issuperset(asked):
+                raise DefinitionError(
+                    f"{self.name}: the formula for {name} asks for {(first, *asked)}; "
+                    f"it may ask for g, then any of {sorted(allowed)}"
+                )
+        asked = {name for f in given.values() for name in inspect.signature(f).parameters}
+        if self.definition is not None:
+            asked.update(self.settings)
+        self.names = base + tuple(n for n in (*self.settings, *shapes) if n in asked)
+        self.plain = self.names == (*self.inputs, "out")
+        self.keep.clear()
+        if given:
+            self.rules = tuple([f and self._rule(f) for f in self.formulas.values()])
+
+    def _rule(self, formula: Formula) -> Formula:
+        """The formula as a function of g and `saved`, its names looked up once."""
+        _, *asked = inspect.signature(formula).parameters
+        at = {name: (*self.names, "needed").index(name) for name in asked}
+        match list(at.values()):
+            case []:
+                return lambda g, saved: formula(g)
+            case [i]:
+                return lambda g, saved: formula(g, saved[i])
+            case [i, j]:
+                return lambda g, saved: formula(g, saved[i], saved[j])
+        return lambda g, saved: formula(g, **{name: saved[i] for name, i in at.items()})
+
+    # --- forward
+
+    def bind(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
+        """The inputs in order: those given by name taken out of the settings."""
+        if self.variadic:
+            one = len(inputs) == 1 and isinstance(inputs[0], list | tuple)
+            return tuple(inputs[0]) if one else inputs
+        if len(inputs) < len(self.inputs):
+            rest = self.inputs[len(inputs) :]
+            if missing := [n for n in rest if n not in settings | self.optional]:
+                raise TypeError(f"{self.name}() is missing {', '.join(missing)}")
+            inputs += tuple([settings.pop(name, None) for name in rest])
+        if len(inputs) > len(self.inputs) or not self.settings.keys() >= settings.keys():
+            raise TypeError(
+                f"{self.name}{inspect.signature(self.forward)}: arrays are positional, "
+                f"settings go by keyword; got {len(inputs)} arrays and {[*settings]}"
+            )
+        return inputs
+
+    def record(
+        self,
+        datas: Any,
+        parents: Any,
+        out: Any,
+        stats: Sequence[Any] = (),
+        settings: dict[str, Any] | None = None,
+    ) -> Node:
+        """The node of a call, saving what the derivatives of tracked inputs need."""
+        values = (tuple(datas),) if self.variadic else datas
+        known = dict(zip(self.names, (*values, out, *stats), strict=False))
+        known |= self.settings | (settings or {})
+        for name, value in zip(self.inputs, values, strict=True):
+            if value is not None:
+                known[f"{name}_shape"] = _shape(value)
+        kept = self.keep[tuple([parent is not None for parent in parents])]
+        saved = [known.get(n) if k else None for n, k in zip(self.names, kept, strict=True)]
+        return Node(self, parents, tuple(saved), out)
+
+    # --- backward
+
+    def gradients(
+        self, node: Node, g: Any, parents: Sequence[Node | None], create_graph: bool
+    ) -> list[Any]:
+        """The gradient for each parent, in its shape and dtype; None for None."""
+        if create_graph:
+            with set_mode(recording() or ON):
+                return self._gradients(node, g, self._reopened(node), parents, True)
+        return self._gradients(node, g, node.saved, parents, False)
+
+    def _gradients(
+        self, node: Node, g: Any, saved: Any, parents: Sequence[Any], create_graph: bool
+    ) -> list[Any]:
+        if create_graph and self.definition is not None:
+            found = self._partials(g, saved, parents)
+        elif self.joint:
+            needed = tuple([parent is not None for parent in parents])
+            found = list(self.rules[0](g, (*saved, needed)))  # type: ignore[misc]
+        else:
+            found = [
+                None if parent is None or rule is None else rule(g, saved)
+                for rule, parent in zip(self.rules, parents, strict=True)
+            ]
+        for i, parent in enumerate(parents):
+            if parent is None:
+                found[i] = None
+                continue
+            gx = found[i]
+            if gx is None:
+                raise GraphError(
+                    f"{self.name} has no derivative with respect to input {i}: detach it"
+                )
+            if gx.shape != parent.shape or gx.dtype is not parent.dtype:
+                found[i] = self._fit(gx, parent)
+        if recording() == ANOMALY:
+            anomaly.check_backward(node, g, found)
+        return found
+
+    def _fit(self, gx: Any, parent: Node) -> Any:
+        """gx as its input was: summed over broadcast axes, in the input's dtype."""
+        if gx.shape != parent.shape:
+            if not self.broadcasts:
+                raise ShapeError(
+                    f"the derivative of {self.name} has shape {gx.shape}, its input "
+                    f"{parent.shape}. (An op that broadcasts says broadcasts=True.)"
+                )
+            gx = REGISTRY["sum_to"].call(gx, shape=parent.shape)
+        if gx.dtype != parent.dtype:
+            gx = REGISTRY["astype"].call(gx, dtype=parent.dtype)
+        return gx
+
+    def _reopened(self, node: Node) -> tuple[Any, ...]:
+        """What was saved, its inputs and output as Tensors in the graph again."""
+
+        def open_(value: Any, node: Node | None) -> Any:
+            return value if value is None or node is None else wrap(value, node)
+
+        saved, parents, n = list(node.saved), node.parents, len(self.inputs)
+        if self.variadic and saved[0] is not None:
+            saved[0] = tuple(map(open_, saved[0], parents))
+        elif not self.variadic:
+            saved[:n] = map(open_, saved, parents)
+        if type(saved[n]) is tuple:
+            saved[n] = call.pick(saved[n], node)
+        else:
+            saved[n] = open_(saved[n], node)
+        return tuple(saved)
+
+    def _partials(self, g: Any, saved: Any, parents: Sequence[Any]) -> list[Any]:
+        """The definition's partial derivatives, with respect to fresh aliases.
+
+        With respect to the inputs themselves they would be totals, wrong where one
+        input depends on another, or is the same tensor.
+        """
+        known = dict(zip(self.names, saved, strict=True))
+        inputs = [call.alias(known[name]) for name in self.inputs]
+        out = self.definition(*inputs, **{n: known[n] for n in self.settings})  # type: ignore[misc]
+        wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
+        found = iter(grad(out, wanted, g, create_graph=True))
+        return [None if parent is None else next(found) for parent in parents]
+
+
+class _Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
+    """Which of an op's `names` to save, by which of its inputs are tracked."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+    def __missing__(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
+        op = self.op
+        serving = op.formulas.values()
+        if not op.joint:
+            pairs = zip(serving, tracked, strict=True)
+            serving = [formula for formula, yes in pairs if yes]  # type: ignore[assignment]
+        asked = {n for f in serving if f for n in inspect.signature(f).parameters}
+        if op.definition is not None:  # differentiating it again needs everything
+            asked.update(op.inputs, op.settings)
+        self[tracked] = kept = tuple([name in asked for name in op.names])
+        return kept
+
+
+def _shape(x: Any) -> Any:
+    return tuple([_shape(y) for y in x]) if type(x) is tuple else getattr(x, "shape", ())
+
+
+# --- decorators ------------------------------------------------------------------
+
+
+def primitive(forward: Any = None, *, broadcasts: bool = False) -> Any:
+    """Make `forward`, a function on arrays, an op; give its derivative next.
+
+    Arrays are positional, settings keyword-only. With `broadcasts`, gradients are
+    summed over the axes along which an input was broadcast.
+    """
+    if forward is None:
+        return functools.partial(primitive, broadcasts=broadcasts)
+    return _function(Op(forward, broadcasts=broadcasts, fused=False))
+
+
+def fused(definition: Formula) -> Any:
+    """Make `definition`, a function of other ops, an op that runs as one kernel.
+
+    Give the kernel next: `.forward`, arrays to (out, *statistics), and `.backward`,
+    which asks for what it needs by name and returns a gradient for each input.
+    """
+    op = Op(definition, broadcasts=False, fused=True)
+    function = _function(op)
+
+    def forward(kernel: Formula) -> Formula:
+        op.forward = kernel
+        return kernel
+
+    def backward(kernel: Formula) -> Formula:
+        _, *asked = inspect.signature(kernel).parameters
+        known = {*op.inputs, *op.settings, "out", "needed"}
+        op.formulas, op.joint = {"every input": kernel}, True
+        op._compile(stats=tuple(name for name in asked if name not in known))
+        return kernel
+
+    function.forward, function.backward = forward, backward
+    return function
+
+
+def _function(op: Op) -> Any:
+    """The public function: a plain one, so that it can be a method too."""
+    simple = not (op.settings or op.variadic or op.optional or op.definition)
+    how = {1: call.unary, 2: call.binary}.get(len(op.inputs)) if simple else None
+    function: Any = (how or call.general)(op)
+    functools.update_wrapper(function, op.definition or op.forward)
+    function.op, function.gradient = op, op.gradient
+    op.call = function
+    return function

@@ -1,0 +1,336 @@
+"""Ops that act on each element by itself, with NumPy's broadcasting."""
+
+import numpy as np
+
+from ..op import primitive
+
+
+@primitive(broadcasts=True)
+def add(x, y):
+    """x + y
+
+    >>> add(Tensor([1.0, 2.0]), 3.0)
+    Tensor([4., 5.], dtype=float32)
+    """
+    return x + y
+
+
+add.gradient(x=lambda g: g, y=lambda g: g)
+
+
+@primitive(broadcasts=True)
+def subtract(x, y):
+    """x - y"""
+    return x - y
+
+
+subtract.gradient(x=lambda g: g, y=lambda g: -g)
+
+
+@primitive(broadcasts=True)
+def multiply(x, y):
+    """x * y
+
+    >>> multiply(Tensor([1.0, 2.0]), 3.0)
+    Tensor([3., 6.], dtype=float32)
+    """
+    return x * y
+
+
+multiply.gradient(x=lambda g, y: g * y, y=lambda g, x: g * x)
+
+
+@primitive(broadcasts=True)
+def divide(x, y):
+    """x / y"""
+    return x / y
+
+
+divide.gradient(x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
+
+
+@primitive
+def negative(x):
+    """-x"""
+    return -x
+
+
+negative.gradient(x=lambda g: -g)
+
+
+@primitive
+def power_constant(x, *, exponent):
+    """x ** exponent for a number: exact at x = 0 to every order.
+
+    >>> power_constant(Tensor([0.0, 3.0]), exponent=2)
+    Tensor([0., 9.], dtype=float32)
+    """
+    return x**exponent
+
+
+power_constant.gradient(
+    x=lambda g, x, exponent: (
+        g * (exponent * power_constant(x, exponent=exponent - 1))
+        if exponent != 0
+        else zeros_like(g)
+    )
+)
+
+
+@primitive(broadcasts=True)
+def power(x, y):
+    """x ** y
+
+    The derivative with respect to y is 0 where x = 0 and y >= 0 (the limit from
+    x > 0), and NaN where x < 0, since log x is.
+
+    >>> power(Tensor([2.0, 3.0]), Tensor([3.0, 2.0]))
+    Tensor([8., 9.], dtype=float32)
+    """
+    return x**y
+
+
+power.gradient(
+    x=lambda g, x, y: where(y == 0, 0.0, g * (y * x ** where(y == 0, 1.0, y - 1))),
+    y=lambda g, x, y, out: g * out * log(where((x == 0) & (y >= 0), 1.0, x)),
+)
+
+
+@primitive
+def exp(x):
+    """e ** x
+
+    >>> exp(Tensor([0.0, 1.0]))
+    Tensor([1.       , 2.7182817], dtype=float32)
+    """
+    return np.exp(x)
+
+
+exp.gradient(x=lambda g, out: g * out)
+
+
+@primitive
+def log(x):
+    """The natural logarithm."""
+    return np.log(x)
+
+
+log.gradient(x=lambda g, x: g / x)
+
+
+@primitive
+def sqrt(x):
+    """The square root. Its derivative at 0 is infinity."""
+    return np.sqrt(x)
+
+
+sqrt.gradient(x=lambda g, out: g * 0.5 / out)
+
+
+@primitive
+def sin(x):
+    """sin x, x in radians"""
+    return np.sin(x)
+
+
+sin.gradient(x=lambda g, x: g * cos(x))
+
+
+@primitive
+def cos(x):
+    """cos x, x in radians"""
+    return np.cos(x)
+
+
+cos.gradient(x=lambda g, x: -g * sin(x))
+
+
+@primitive
+def tanh(x):
+    """(e^x - e^-x) / (e^x + e^-x)"""
+    return np.tanh(x)
+
+
+tanh.gradient(x=lambda g, out: g * (1 - out * out))
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + e^-x), without overflow.
+
+    >>> sigmoid(Tensor([0.0, -1000.0]))
+    Tensor([0.5, 0. ], dtype=float32)
+    """
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+sigmoid.gradient(x=lambda g, out: g * out * (1 - out))
+
+
+@primitive
+def absolute(x):
+    """|x|. Its derivative at 0 is 0."""
+    return np.abs(x)
+
+
+absolute.gradient(x=lambda g, x: g * sign(x))
+
+
+@primitive
+def sign(x):
+    """-1, 0 or 1. Its derivative is 0 everywhere."""
+    return np.sign(x)
+
+
+sign.gradient(x=lambda g: zeros_like(g))
+
+
+@primitive(broadcasts=True)
+def maximum(x, y):
+    """The larger of x and y. Where they tie, each gets half of the gradient.
+
+    >>> maximum(Tensor([1.0, 5.0]), 3.0)
+    Tensor([3., 5.], dtype=float32)
+    """
+    return np.maximum(x, y)
+
+
+maximum.gradient(
+    x=lambda g, x, y: where(x == y, g * 0.5, where(x > y, g, 0.0)),
+    y=lambda g, x, y: where(x == y, g * 0.5, where(y > x, g, 0.0)),
+)
+
+
+@primitive(broadcasts=True)
+def minimum(x, y):
+    """The smaller of x and y. Where they tie, each gets half of the gradient."""
+    return np.minimum(x, y)
+
+
+minimum.gradient(
+    x=lambda g, x, y: where(x == y, g * 0.5, where(x < y, g, 0.0)),
+    y=lambda g, x, y: where(x == y, g * 0.5, where(y < x, g, 0.0)),
+)
+
+
+@primitive
+def clip(x, *, min=None, max=None):
+    """x limited to [min, max]. The derivative is 1 inside and on the bounds.
+
+    >>> clip(Tensor([-1.0, 0.5, 2.0]), min=0.0, max=1.0)
+    Tensor([0. , 0.5, 1. ], dtype=float32)
+    """
+    return np.clip(x, min, max)
+
+
+clip.gradient(
+    x=lambda g, x, min, max: where(
+        (x >= (-np.inf if min is None else min)) & (x <= (np.inf if max is None else max)),
+        g,
+        0.0,
+    )
+)
+
+
+@primitive
+def relu(x):
+    """max(x, 0). Its derivative at 0 is 0.
+
+    >>> relu(Tensor([-1.0, 2.0]))
+    Tensor([0., 2.], dtype=float32)
+    """
+    return np.maximum(x, 0)
+
+
+relu.gradient(x=lambda g, out: where(out > 0, g, 0.0))
+
+
+@primitive(broadcasts=True)
+def where(condition, x, y):
+    """x where the condition holds, else y. The side not taken gets an exact zero.
+
+    >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0.0)
+    Tensor([1., 0.], dtype=float32)
+    """
+    return np.where(condition, x, y)
+
+
+where.gradient(
+    condition=None,
+    x=lambda g, condition: where(condition, g, 0.0),
+    y=lambda g, condition: where(condition, 0.0, g),
+)
+
+
+@primitive
+def zeros_like(x):
+    """Zeros in the shape and dtype of x: the derivative of a constant."""
+    return np.zeros_like(x)
+
+
+zeros_like.gradient(x=None)
+
+
+# Comparisons give booleans, through which no gradient passes.
+
+
+@primitive
+def equal(x, y):
+    """x == y, element by element"""
+    return x == y
+
+
+@primitive
+def not_equal(x, y):
+    """x != y, element by element"""
+    return x != y
+
+
+@primitive
+def less(x, y):
+    """x < y, element by element"""
+    return x < y
+
+
+@primitive
+def less_equal(x, y):
+    """x <= y, element by element"""
+    return x <= y
+
+
+@primitive
+def greater(x, y):
+    """x > y, element by element"""
+    return x > y
+
+
+@primitive
+def greater_equal(x, y):
+    """x >= y, element by element"""
+    return x >= y
+
+
+@primitive
+def logical_and(x, y):
+    """x & y, for booleans"""
+    return np.logical_and(x, y)
+
+
+@primitive
+def logical_or(x, y):
+    """x | y, for booleans"""
+    return np.logical_or(x, y)
+
+
+@primitive
+def logical_not(x):
+    """~x, for booleans"""
+    return np.logical_not(x)
+
+
+for _op in (equal, not_equal, less, less_equal, greater, greater_equal):
+    _op.gradient(x=None, y=None)
+for _op in (logical_and, logical_or):
+    _op.gradient(x=None, y=None)
+logical_not.gradient(x=None)

@@ -1,0 +1,135 @@
+"""Ops that pick elements and put them back."""
+
+import math
+
+import numpy as np
+
+from ..kernels import kernel
+from ..op import primitive
+from .elementwise import where
+from .shape import reshape
+
+
+@primitive
+def getitem(x, *, key):
+    """x[key]: any NumPy index. An element picked twice gets both gradients.
+
+    >>> getitem(Tensor([1.0, 2.0, 3.0]), key=[0, 0, 2])
+    Tensor([1., 1., 3.], dtype=float32)
+    """
+    return x[key]
+
+
+@primitive
+def scatter_add(x, *, key, shape):
+    """Zeros of `shape`, with x added at [key]: what getitem picked, put back.
+
+    >>> scatter_add(Tensor([1.0, 1.0, 3.0]), key=[0, 0, 2], shape=(3,))
+    Tensor([2., 0., 3.], dtype=float32)
+    """
+    out = np.zeros(shape, x.dtype)
+    if may_repeat(key):
+        np.add.at(out, key, x)
+    else:
+        out[key] = x
+    return out
+
+
+getitem.gradient(x=lambda g, key, x_shape: scatter_add(g, key=key, shape=x_shape))
+scatter_add.gradient(x=lambda g, key: g[key])
+
+
+def may_repeat(key):
+    """Whether an index can pick an element twice: only arrays of integers can."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(
+        isinstance(part, list)
+        or (isinstance(part, np.ndarray) and part.ndim > 0 and part.dtype != bool)
+        for part in parts
+    )
+
+
+@primitive(broadcasts=True)
+def setitem(x, value, *, key):
+    """x with x[key] replaced by `value`, which broadcasts; x itself is unchanged.
+
+    >>> setitem(Tensor([1.0, 2.0]), 5.0, key=0)
+    Tensor([5., 2.], dtype=float32)
+    """
+    out = x.copy()
+    out[key] = value
+    return out
+
+
+setitem.gradient(
+    x=lambda g, key: setitem(g, 0.0, key=key),
+    value=lambda g, key: where(written(key, g.shape), g[key], 0.0),
+)
+
+
+def written(key, shape):
+    """Which elements of a value assigned to [key] are still there afterwards."""
+    if not may_repeat(key):
+        return True
+    last = np.empty(shape, int)
+    number = np.arange(last[key].size).reshape(last[key].shape)
+    last[key] = number  # the last of several writes to one place wins
+    return last[key] == number
+
+
+@primitive
+def take(x, indices, *, axis=None):
+    """The slices of x at integer `indices` along `axis`; of x flattened for None.
+
+    >>> take(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 1]), axis=0)
+    Tensor([[3., 4.], [3., 4.]], dtype=float32)
+    """
+    return np.take(x, indices, axis=axis)
+
+
+def _put_back(g, indices, x_shape, axis):
+    if axis is None:
+        flat = scatter_add(g, key=indices, shape=(math.prod(x_shape),))
+        return reshape(flat, shape=x_shape)
+    key = (slice(None),) * (axis % len(x_shape)) + (np.asarray(indices),)
+    return scatter_add(g, key=key, shape=x_shape)
+
+
+take.gradient(x=_put_back, indices=None)
+
+
+@primitive
+def embedding(weight, tokens):
+    """weight[tokens]: a row (C,) of weight (V, C) for each token.
+
+    >>> embedding(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0]))
+    Tensor([[3., 4.], [1., 2.]], dtype=float32)
+    """
+    return weight[tokens]
+
+
+@primitive
+def scatter_rows(x, tokens, *, rows):
+    """Zeros (rows, C), with each row of x (..., C) added at its token."""
+    out = np.zeros((rows, x.shape[-1]), x.dtype)
+    flat = x.reshape(-1, x.shape[-1])
+    kernel("scatter_add_rows", flat)(out, np.asarray(tokens).reshape(-1), flat)
+    return out
+
+
+embedding.gradient(
+    weight=lambda g, tokens, weight_shape: scatter_rows(g, tokens, rows=weight_shape[0]),
+    tokens=None,
+)
+scatter_rows.gradient(x=lambda g, tokens: embedding(g, tokens), tokens=None)
+
+
+def take_along_axis(x, indices, *, axis=-1):
+    """x at one index along `axis` for each element of `indices`, as NumPy has it.
+
+    >>> take_along_axis(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]))
+    Tensor([[2.], [3.]], dtype=float32)
+    """
+    key = list(np.ogrid[tuple(map(slice, indices.shape))])
+    key[axis] = indices
+    return getitem(x, key=tuple(key))

@@ -1,0 +1,445 @@
+"""Tensor: a NumPy array that remembers how it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import graph, interop, ops
+from .call import as_array
+from .errors import DtypeError, GraphError, MutationError, ShapeError
+from .graph import Node, Variable, leaf, result_class, wrap
+from .memory import alone
+from .mode import recording
+
+
+@result_class
+class Tensor(Variable):
+    """A NumPy array that can be differentiated.
+
+    `Tensor(data)` copies its data: a number, (nested) lists, an array or a Tensor.
+    Python floats become float32; arrays keep their dtype. With `requires_grad` the
+    tensor is a leaf: `backward()` on anything computed from it fills its `.grad`.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4.], dtype=float32)
+
+    Tensors have value semantics: what shares memory with this one never changes when
+    this one is written to, and a write that could only change a copy is an error.
+    """
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # by identity, although == compares elements
+
+    def __init__(
+        self, data: Any, *, requires_grad: bool = False, dtype: Any = None
+    ) -> None:
+        source = data.numpy() if isinstance(data, Tensor) else data
+        array = as_array(source) if dtype is None else np.array(source, dtype)
+        self._data = array
+        self.node: Node | None = None
+        self._grad: Tensor | None = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # --- what it holds
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array, read-only and without a copy."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def numpy(self) -> np.ndarray:
+        """The array, read-only and without a copy; an error if it is tracked."""
+        if self.node is not None and self.node.op is not None:
+            raise GraphError(
+                "numpy() of a tracked tensor would lose its history: detach() it first"
+            )
+        return self.data
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    @property
+    def nbytes(self) -> int:
+        return self._data.nbytes
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self._data.size != 1:
+            raise ShapeError(f"item() needs one element; the shape is {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        return self._data.tolist()
+
+    # --- the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow back to this tensor."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self._data.dtype.kind != "f":
+            raise DtypeError(f"only floats have gradients; this is {self.dtype}")
+        if not self.is_leaf:
+            if value:
+                return
+            raise GraphError("requires_grad of a computed tensor: detach() it instead")
+        if value != self.requires_grad:
+            self.node = leaf(self) if value else None
+
+    def requires_grad_(self, value: bool = True) -> Tensor:
+        self.requires_grad = value
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no op made it: the user did, or nothing tracked it."""
+        return self.node is None or self.node.op is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have added up; None before the first."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and (
+            not isinstance(value, Tensor)
+            or value.shape != self.shape
+            or value.dtype != self.dtype
+        ):
+            raise ShapeError(
+                f"grad must be None or a {self.dtype} Tensor of shape {self.shape}"
+            )
+        self._grad = value
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `.grad` becomes None."""
+        self._grad = None
+
+    def backward(
+        self,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        graph.backward(
+            self, gradient, retain_graph=retain_graph, create_graph=create_graph
+        )
+
+    backward.__doc__ = graph.backward.__doc__
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
+        """Call `hook(gradient)` when this tensor's gradient is complete.
+
+        A Tensor that it returns replaces the gradient. Returns a function that
+        removes the hook.
+        """
+        node = self._tracked("register_hook")
+        node.hooks = (*node.hooks, hook)
+
+        def remove() -> None:
+            node.hooks = tuple(h for h in node.hooks if h is not hook)
+
+        return remove
+
+    def retain_grad(self) -> None:
+        """Keep this computed tensor's gradient in `.grad`, as a leaf's is kept."""
+        node = self._tracked("retain_grad")
+        if node.op is None:
+            return
+        held = leaf(self).tensor  # a weak reference: the node must not hold the tensor
+
+        def keep(g: Tensor) -> None:
+            tensor = held() if held is not None else None
+            if tensor is not None:
+                g = wrap(g._data.copy()) if g.node is None else g
+                tensor._grad = g if tensor._grad is None else tensor._grad + g
+
+        node.hooks = (*node.hooks, keep)
+
+    def _tracked(self, what: str) -> Node:
+        if self.node is None:
+            raise GraphError(f"{what}: this tensor is not tracked (requires_grad=False)")
+        return self.node
+
+    def detach(self) -> Tensor:
+        """The same values, untracked. A later write to either leaves the other be."""
+        return wrap(self._data)  # type: ignore[no-any-return]
+
+    def copy(self) -> Tensor:
+        """A copy of its own, untracked."""
+        return wrap(self._data.copy())  # type: ignore[no-any-return]
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise GraphError("copy of a computed tensor: detach() it, or copy its leaves")
+        twin = graph._new(type(self))
+        twin._data, twin.node, twin._grad = self._data.copy(), None, None
+        twin.requires_grad = self.requires_grad
+        memo[id(self)] = twin
+        return twin  # type: ignore[no-any-return]
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            "Tensors are not pickled: save arrays with safetensors, as "
+            "nn.checkpoints does, or take .numpy()"
+        )
+
+    # --- writing
+
+    def writable(self) -> np.ndarray:
+        """Its array, for writing in place: copied first if anything else sees it.
+
+        For optimisers and initialisers. The graph does not see such a write.
+        """
+        if not alone(self._data):
+            self._data = self._data.copy()
+        return self._data
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        key = _bare(key)
+        self._writing("x[...] = value")
+        base = self._data.base
+        if base is not None and not _sole_view(self):
+            raise MutationError(
+                "this tensor is a view: x[0][1] = v would change a copy and never "
+                "reach x. Write x[0, 1] = v, or copy() the view first"
+            )
+        tracked = self.node is not None or getattr(value, "node", None) is not None
+        if tracked and recording():
+            self._adopt(ops.setitem(self, value, key=key))
+        else:
+            self.writable()[key] = _bare(value)
+
+    def _writing(self, what: str) -> None:
+        if self.node is not None and self.node.op is None and recording():
+            raise MutationError(
+                f"{what} on a leaf that requires a gradient: its gradient would be that "
+                "of another value. Wrap the write in no_grad(), or write to a copy"
+            )
+
+    def _adopt(self, other: Tensor) -> Tensor:
+        """Become `other`: what `x += y` and `x[i] = y` do on a tracked tensor."""
+        self._data, self.node = other._data, other.node
+        return self
+
+    def _in_place(self, op: Any, other: Any) -> Tensor:
+        self._writing(f"in-place {op.__name__}")
+        out = op(self, other)
+        if out.shape != self.shape or out.dtype != self.dtype:
+            raise ShapeError(
+                f"in-place {op.__name__}: the result is {out.dtype} {out.shape}, the "
+                f"tensor {self.dtype} {self.shape}"
+            )
+        if self.node is not None and self.node.op is None:  # a leaf, under no_grad
+            self._data = out._data
+            return self
+        return self._adopt(out)
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._in_place(ops.add, other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._in_place(ops.subtract, other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._in_place(ops.multiply, other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._in_place(ops.divide, other)
+
+    # --- operators: the ops themselves, which are plain functions
+
+    __add__ = ops.add
+    __sub__ = ops.subtract
+    __mul__ = ops.multiply
+    __truediv__ = ops.divide
+    __matmul__ = ops.matmul
+    __neg__ = ops.negative
+    __abs__ = ops.absolute
+    __eq__ = ops.equal
+    __ne__ = ops.not_equal
+    __lt__ = ops.less
+    __le__ = ops.less_equal
+    __gt__ = ops.greater
+    __ge__ = ops.greater_equal
+    __and__ = ops.logical_and
+    __or__ = ops.logical_or
+    __invert__ = ops.logical_not
+    __radd__ = ops.add
+    __rmul__ = ops.multiply
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.divide(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __pow__(self, exponent: Any) -> Tensor:
+        if isinstance(exponent, int | float):
+            return ops.power_constant(self, exponent=exponent)
+        return ops.power(self, exponent)
+
+    def __rpow__(self, base: Any) -> Tensor:
+        return ops.power(base, self)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return ops.getitem(self, key=_bare(key))
+
+    # --- methods: NumPy's names and positions
+
+    exp = ops.exp
+    log = ops.log
+    sqrt = ops.sqrt
+    sin = ops.sin
+    cos = ops.cos
+    tanh = ops.tanh
+    sigmoid = ops.sigmoid
+    relu = ops.relu
+    abs = ops.absolute
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        return ops.transpose(self)
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
+        return ops.matrix_transpose(self)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.mean(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        return ops.var(self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.min(self, axis=axis, keepdims=keepdims)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        return ops.softmax(self, axis=axis)
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        return ops.log_softmax(self, axis=axis)
+
+    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.logsumexp(self, axis=axis, keepdims=keepdims)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        return ops.clip(self, min=min, max=max)
+
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The index of the largest element: an integer, so without a gradient."""
+        return wrap(np.asarray(self._data.argmax(axis, keepdims=keepdims)))  # type: ignore[no-any-return]
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return ops.reshape(self, shape=_spread(shape))
+
+    def transpose(self, *axes: Any) -> Tensor:
+        return ops.transpose(self, axes=_spread(axes) or None)
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        return ops.squeeze(self, axis=axis)
+
+    def flatten(self) -> Tensor:
+        return ops.reshape(self, shape=(-1,))
+
+    def take(self, indices: Any, axis: Any = None) -> Tensor:
+        return ops.take(self, indices, axis=axis)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """In another dtype; only floats stay tracked."""
+        if np.dtype(dtype).kind == "f":
+            return ops.astype(self, dtype=dtype)
+        return wrap(self._data.astype(dtype))  # type: ignore[no-any-return]
+
+    # --- Python's protocols
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("a Tensor without axes can't be iterated over")
+        return iter(ops.unstack(self)) if len(self) else iter(())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous: compare "
+                "one element, or take .data.any() or .data.all()"
+            )
+        return bool(self._data.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    __repr__ = interop.tensor_repr
+    __array_ufunc__ = interop.array_ufunc
+    __array_function__ = interop.array_function
+    __array__ = interop.array
+    __dlpack__ = interop.dlpack
+    __dlpack_device__ = interop.dlpack_device
+
+
+def _bare(x: Any) -> Any:
+    """x with Tensors replaced by their arrays, inside a tuple too."""
+    if isinstance(x, tuple):
+        return tuple(map(_bare, x))
+    return x._data if isinstance(x, Variable) else x
+
+
+def _spread(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """(2, 3) from either f(2, 3) or f((2, 3)), as NumPy's methods take both."""
+    return tuple(args[0]) if len(args) == 1 and not np.isscalar(args[0]) else args
+
+
+def _sole_view(tensor: Tensor) -> bool:
+    """Whether a view's memory is seen by nothing but the view."""
+    held = [tensor._data.base]
+    return alone(held[0])
