@@ -1,0 +1,53 @@
+# Any Python from 3.11 serves: `make train PYTHON=python3.13` picks one.
+# ARGS goes to the command that runs: `make train ARGS="--data my.txt"`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; \
+	do "$$p" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$p"; break; }; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+FOR_TRAIN := $(VENV)/.extras-fast,viz
+FOR_TEST := $(VENV)/.extras-fast,viz,testing,dev
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint bench clean venv
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1\t\2/p' Makefile
+
+train: $(FOR_TRAIN)  ## install, train a small GPT on real text, write text with it
+	$(BIN)/python -m gpt train $(ARGS)
+
+test: lint  ## install, then lint, types and tests
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+
+lint: $(FOR_TEST)  ## lint and types alone
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+bench: $(FOR_TEST)  ## speed and memory, beside PyTorch's where it is installed
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+clean:  ## remove the environment and the caches; runs stay
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+venv: $(BIN)/pip  ## the environment alone, with nothing in it
+
+$(BIN)/pip:
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(NEW_ENOUGH)' || { \
+	  echo "tensorgrad needs Python 3.11 or newer, and '$(or $(PYTHON),python3)' is" \
+	    "missing or older. Install one, or name one: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+# A stamp per set of extras: nothing is installed again until pyproject.toml changes.
+$(VENV)/.extras-%: pyproject.toml | $(BIN)/pip
+	@$(BIN)/python -c '$(NEW_ENOUGH)' || { \
+	  echo "The Python in $(VENV) is missing or older than 3.11: make clean, then again" >&2; \
+	  exit 1; }
+	$(PIP) install --quiet --editable '.[$*]'
+	@touch '$@'

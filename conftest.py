@@ -1,0 +1,37 @@
+"""Settings for every test and doctest; at the root, since doctests sit beside code."""
+
+import os
+from typing import Any
+
+# Each worker of `pytest -n` is a process; one BLAS thread apiece keeps them from
+# fighting over the cores. It has to be said before NumPy is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# quick repeats the same examples on every run, so a red run is a real one;
+# HYPOTHESIS_PROFILE=thorough goes looking for new ones.
+settings.register_profile(
+    "quick",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "thorough", settings.get_profile("quick"), max_examples=1000, derandomize=False
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def names_for_doctests(doctest_namespace: dict[str, Any]) -> None:
+    """What every docstring may use without importing it."""
+    from tensorgrad import Tensor  # here, so that coverage sees the import
+
+    doctest_namespace.update(np=np, Tensor=Tensor)

@@ -1,0 +1,386 @@
+"""From text to batches: token files, samplers that resume, a loader, padding.
+
+Everything that draws has `state()`, which JSON can hold, and `load_state()`; what
+follows after a resume is, bit for bit, what would have followed without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorgrad.errors import CheckpointError, ConfigError, DataError
+
+from .checkpoints import rng_state, set_rng_state
+from .text import StrPath, Tokenizer, reason, write_text
+
+Array = NDArray[Any]
+Integers = NDArray[np.int64]
+Pair = tuple[Integers, Integers]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one reading of a text tells: its length, its characters, its hash."""
+
+    characters: int
+    vocabulary: str
+    hash: str
+
+
+def survey(text: Iterable[str]) -> Survey:
+    """Read a text once, piece by piece; `vocabulary` is sorted.
+
+    >>> survey(["hel", "lo"])
+    Survey(characters=5, vocabulary='ehlo', hash='2cf24dba5fb0a30e')
+    """
+    characters, distinct, digest = 0, set[str](), hashlib.sha256()
+    for piece in text:
+        characters += len(piece)
+        distinct.update(piece)
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    if not characters:
+        raise DataError("the text is empty. Give a text to train on.")
+    return Survey(characters, "".join(sorted(distinct)), digest.hexdigest()[:16])
+
+
+@final
+class TokenFile:
+    """A text's tokens in a file, mapped into memory and never read whole.
+
+    `train` holds the tokens of text[:cut] and `held_out` those of text[cut:], with
+    cut = int((1 - fraction) * characters): read-only arrays (N,) of the smallest
+    unsigned dtype that fits. FILE.npy holds the tokens, FILE.json the rest.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = Path(path)
+        try:
+            about = json.loads(_beside(self.path).read_bytes())
+            tokens = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            self.survey = Survey(**about["survey"])
+            self.vocab_size = int(about["vocab_size"])
+            complete = tokens.shape == (about["train"] + about["held_out"],)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise DataError(
+                f"{path}: not a complete token file ({error}). Write it again."
+            ) from None
+        if not complete:
+            raise DataError(f"{path}: truncated or edited. Write it again.")
+        self.tokens: Array = np.asarray(tokens)
+        self.train = self.tokens[: about["train"]]
+        self.held_out = self.tokens[about["train"] :]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @classmethod
+    def write(
+        cls,
+        path: StrPath,
+        text: Iterable[str],
+        tokenizer: Tokenizer,
+        *,
+        fraction: float = 0.1,
+        surveyed: Survey | None = None,
+    ) -> TokenFile:
+        """Encode a text piece by piece; what was at `path` stays until all is written.
+
+        `text` is read twice, or once if `survey(text)` is passed: a `TextFile`, or a
+        list such as [default_corpus()]. DataError when the disk is full.
+        """
+        if not 0 <= fraction < 1:
+            raise ConfigError(f"fraction={fraction}: held out is 0 or more, below 1")
+        path = Path(path)
+        surveyed = surveyed or survey(text)
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                total = surveyed.characters
+                cut = int((1 - fraction) * total)
+                train, held_out = _write_tokens(file, text, tokenizer, cut, total)
+            _beside(path).unlink(missing_ok=True)  # it described the file before
+            os.replace(temporary, path)
+            about = {"train": train, "held_out": held_out, "survey": asdict(surveyed)}
+            about["vocab_size"] = tokenizer.vocab_size
+            write_text(_beside(path), json.dumps(about) + "\n")
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {reason(error)}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return cls(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _write_tokens(
+    file: BinaryIO, text: Iterable[str], tokenizer: Tokenizer, cut: int, total: int
+) -> tuple[int, int]:
+    """Write a .npy file whose length is known only at its end; tokens per side."""
+    dtype = np.min_scalar_type(tokenizer.vocab_size - 1)
+    counts, position = [0, 0], 0
+    _write_header(file, dtype, 0)
+    for piece in text:
+        border = min(max(cut - position, 0), len(piece))
+        for side, part in enumerate((piece[:border], piece[border:])):
+            tokens = tokenizer.encode(part).astype(dtype)
+            file.write(tokens.data)
+            counts[side] += len(tokens)
+        position += len(piece)
+    if position != total:
+        raise DataError(
+            f"the text had {total} characters, and {position} when read again: "
+            "something else writes to it, or it can be read only once"
+        )
+    file.seek(0)
+    _write_header(file, dtype, sum(counts))  # NumPy leaves room for a longer number
+    file.flush()
+    os.fsync(file.fileno())
+    return counts[0], counts[1]
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
+    about = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(file, about)
+
+
+@final
+class BlockSampler:
+    """Endless (x, y), each (B, T) int64: y[b, t] is the token that follows x[b, t].
+
+    The blocks begin anywhere, uniformly, and may overlap (as in nanoGPT).
+    DataError where the tokens (N,) do not fill one block and its last target.
+    """
+
+    def __init__(
+        self,
+        tokens: Array,
+        block_size: int,
+        batch_size: int,
+        rng: np.random.Generator,
+    ) -> None:
+        _check_sizes(block_size=block_size, batch_size=batch_size)
+        _check_length(tokens, block_size + 1)
+        self.tokens, self.rng = np.asarray(tokens), rng
+        self.block_size, self.batch_size = block_size, batch_size
+        self._offsets = np.arange(block_size + 1)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return self
+
+    def __next__(self) -> Pair:
+        last = len(self.tokens) - self.block_size
+        starts = self.rng.integers(0, last, size=(self.batch_size, 1))
+        blocks = self.tokens[starts + self._offsets]  # (B, T + 1)
+        x, y = blocks[:, :-1], blocks[:, 1:]
+        return x.astype(np.int64, order="C"), y.astype(np.int64, order="C")
+
+    def state(self) -> dict[str, Any]:
+        """What decides every batch to come."""
+        return {"tokens": len(self.tokens), "rng": rng_state(self.rng)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state()` was taken; CheckpointError for other data."""
+        _check_same(state, "tokens", len(self.tokens))
+        set_rng_state(self.rng, state["rng"])
+
+
+def sequential_blocks(
+    tokens: Array, block_size: int, batch_size: int
+) -> Iterator[Pair]:
+    """Every token but the first, once, as a target: (x, y) pairs (B, T) int64.
+
+    The blocks follow each other. The last batch may hold fewer of them, and a
+    shorter block (1, t) comes last, so weigh a mean over batches by y.size.
+    """
+    _check_sizes(block_size=block_size, batch_size=batch_size)
+    _check_length(tokens, 2)
+    return _sequential_blocks(np.asarray(tokens), block_size, batch_size)
+
+
+def _sequential_blocks(
+    tokens: Array, block_size: int, batch_size: int
+) -> Iterator[Pair]:
+    targets = len(tokens) - 1
+    whole = targets - targets % block_size
+    for start in range(0, whole, batch_size * block_size):
+        stop = min(start + batch_size * block_size, whole)
+        piece = tokens[start : stop + 1].astype(np.int64)
+        yield piece[:-1].reshape(-1, block_size), piece[1:].reshape(-1, block_size)
+    if whole < targets:
+        piece = tokens[whole:].astype(np.int64)
+        yield piece[None, :-1], piece[None, 1:]
+
+
+@final
+class DataLoader:
+    """Batches of a dataset; each epoch gives every example once.
+
+    A dataset is an array, a tuple of arrays that share their first axis, or a
+    sequence of examples, which `collate` joins (default: `stack`). A `for` loop
+    runs to the end of the epoch, `next(loader)` for ever; both go on from where the
+    loader stands, so a resumed epoch neither repeats nor skips an example. The order
+    of epoch e depends on `rng` (a seed or a Generator, asked once) and on e alone.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        rng: np.random.Generator | int | None = None,
+        drop_last: bool = False,
+        collate: Callable[[list[Any]], Any] | None = None,
+    ) -> None:
+        _check_sizes(batch_size=batch_size)
+        if shuffle and rng is None:
+            raise ConfigError("shuffle=True needs rng=, a seed or a Generator")
+        self.dataset, self.batch_size, self.collate = dataset, batch_size, collate
+        self.shuffle, self.size = shuffle, _size(dataset)
+        self.used = self.size - self.size % batch_size if drop_last else self.size
+        if not self.used:
+            raise DataError(
+                f"{self.size} examples do not fill one batch of {batch_size}: "
+                "a smaller batch_size, or drop_last=False?"
+            )
+        self.seed = int(np.random.default_rng(rng).integers(2**63)) if shuffle else 0
+        self.epoch = self.position = 0
+        self._order = (-1, np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.used // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch = self.epoch
+        while self.epoch == epoch:
+            yield next(self)
+
+    def __next__(self) -> Any:
+        stop = min(self.position + self.batch_size, self.used)
+        chosen = self._epoch_order()[self.position : stop]
+        batch = self._batch(chosen)
+        # moved before the batch is handed out: a state taken while it is being
+        # used says that it was
+        self.position = stop
+        if stop == self.used:
+            self.epoch, self.position = self.epoch + 1, 0
+        return batch
+
+    def state(self) -> dict[str, Any]:
+        """What decides every batch to come."""
+        return {
+            "examples": self.size,
+            "seed": str(self.seed),  # 63 bits: more than a double holds
+            "epoch": self.epoch,
+            "position": self.position,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state()` was taken; CheckpointError for other data."""
+        _check_same(state, "examples", self.size)
+        self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
+        self.position = int(state["position"])
+        if self.position >= self.used:  # drop_last is new: what is left is dropped
+            self.epoch, self.position = self.epoch + 1, 0
+        self._order = (-1, self._order[1])  # drawn anew: the seed may differ
+
+    def _epoch_order(self) -> Integers:
+        if self._order[0] != self.epoch:
+            order = np.arange(self.size)
+            if self.shuffle:
+                np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+            self._order = (self.epoch, order)
+        return self._order[1]
+
+    def _batch(self, chosen: Integers) -> Any:
+        data, tupled = self.dataset, isinstance(self.dataset, tuple)
+        if self.collate is None and isinstance(data, np.ndarray):
+            return data[chosen]
+        if self.collate is None and tupled:
+            return tuple(array[chosen] for array in data)
+        examples = [
+            tuple(array[i] for array in data) if tupled else data[i]
+            for i in chosen.tolist()
+        ]
+        return (self.collate or stack)(examples)
+
+
+def stack(examples: Sequence[Any]) -> Any:
+    """Examples of one shape as an array (B, ...); tuples as a tuple of arrays."""
+    if isinstance(examples[0], tuple):
+        return tuple(stack(column) for column in zip(*examples, strict=True))
+    try:
+        return np.stack([np.asarray(example) for example in examples])
+    except ValueError:
+        shapes = sorted({np.shape(example) for example in examples})
+        raise DataError(
+            f"examples of shapes {shapes} cannot be stacked: pass collate=, "
+            "for example pad_batch"
+        ) from None
+
+
+def pad_batch(
+    sequences: Sequence[ArrayLike], pad: int | float = 0
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Sequences (t,) of unequal length as (array, mask), both (B, T).
+
+    T is the longest length; the mask is True where an element is real.
+
+    >>> array, mask = pad_batch([[1, 2, 3], [4]], pad=-1)
+    >>> array.tolist(), mask.tolist()
+    ([[1, 2, 3], [4, -1, -1]], [[True, True, True], [True, False, False]])
+    """
+    rows = [np.asarray(sequence) for sequence in sequences]
+    if any(row.ndim != 1 for row in rows):
+        raise DataError("pad_batch: needs sequences of one axis each")
+    lengths = np.array([len(row) for row in rows], np.int64)
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    # an empty list says nothing about the dtype of its elements
+    dtypes = [row.dtype for row in rows if row.size] or [np.dtype(np.int64)]
+    array = np.full(mask.shape, pad, np.result_type(*dtypes))
+    if mask.any():
+        array[mask] = np.concatenate([row for row in rows if row.size])
+    return array, mask
+
+
+def _size(dataset: Any) -> int:
+    if not isinstance(dataset, tuple):
+        return len(dataset)
+    sizes = {len(array) for array in dataset}
+    if len(sizes) != 1:
+        raise DataError(f"arrays of one dataset differ in length: {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ConfigError(f"{name}={size}: must be at least 1")
+
+
+def _check_length(tokens: Array, needed: int) -> None:
+    if len(tokens) < needed:
+        raise DataError(
+            f"{len(tokens)} tokens are too few: {needed} are needed (a block and the "
+            "token after it). Give a longer text or a smaller block_size."
+        )
+
+
+def _check_same(state: Mapping[str, Any], name: str, found: int) -> None:
+    if state.get(name) != found:
+        raise CheckpointError(
+            f"the saved position belongs to data of {state.get(name)} {name}, this "
+            f"has {found}. Resume with the data of that run."
+        )

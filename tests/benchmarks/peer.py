@@ -1,0 +1,296 @@
+"""PyTorch's side of the benchmarks: the same models, as fast as eager mode runs them.
+
+    python tests/benchmarks/peer.py op mlp small medium large train
+
+prints each one's figures, measured in a process of its own so that the peak memory
+is its own too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Step = Callable[[], object]
+
+CONFIGURATIONS = {
+    "small": dict(
+        n_layer=4, n_head=4, n_embd=128, block_size=64, vocab_size=65, batch=12
+    ),
+    "medium": dict(
+        n_layer=6, n_head=6, n_embd=384, block_size=256, vocab_size=65, batch=8
+    ),
+    "large": dict(
+        n_layer=12, n_head=12, n_embd=768, block_size=512, vocab_size=50304, batch=2
+    ),
+}
+OPS_IN_CHAIN = 50
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)); no biases, no dropout."""
+
+    def __init__(self, n_head: int, n_embd: int) -> None:
+        super().__init__()
+        self.n_head = n_head
+        self.ln_1 = nn.LayerNorm(n_embd, bias=False)
+        self.ln_2 = nn.LayerNorm(n_embd, bias=False)
+        self.c_attn = nn.Linear(n_embd, 3 * n_embd, bias=False)
+        self.attn_proj = nn.Linear(n_embd, n_embd, bias=False)
+        self.c_fc = nn.Linear(n_embd, 4 * n_embd, bias=False)
+        self.mlp_proj = nn.Linear(4 * n_embd, n_embd, bias=False)
+
+    def attention(self, x: Tensor) -> Tensor:
+        B, T, C = x.shape
+        qkv = self.c_attn(x).view(B, T, 3, self.n_head, C // self.n_head)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind()  # each (B, H, T, D)
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        projected: Tensor = self.attn_proj(out.transpose(1, 2).reshape(B, T, C))
+        return projected
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.ln_1(x))
+        hidden = F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")
+        out: Tensor = x + self.mlp_proj(hidden)
+        return out
+
+
+class TorchGPT(nn.Module):
+    """GPT-2's decoder with a tied head: (B, T) tokens and targets -> their loss."""
+
+    def __init__(
+        self,
+        *,
+        n_layer: int,
+        n_head: int,
+        n_embd: int,
+        block_size: int,
+        vocab_size: int,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, n_embd)
+        self.wpe = nn.Embedding(block_size, n_embd)
+        self.h = nn.ModuleList(Block(n_head, n_embd) for _ in range(n_layer))
+        self.ln_f = nn.LayerNorm(n_embd, bias=False)
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                residual = name.endswith("_proj.weight")
+                std = 0.02 / math.sqrt(2 * n_layer) if residual else 0.02
+                nn.init.normal_(parameter, std=std, generator=generator)
+
+    def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        x = self.wte(tokens) + self.wpe.weight[: tokens.shape[1]]  # (B, T, C)
+        for block in self.h:
+            x = block(x)
+        logits = F.linear(self.ln_f(x), self.wte.weight)  # (B, T, V)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    def optimizer(self, rate: float = 1e-3, beta2: float = 0.99) -> torch.optim.AdamW:
+        matrices = [p for p in self.parameters() if p.ndim == 2]
+        vectors = [p for p in self.parameters() if p.ndim != 2]
+        groups = [
+            {"params": matrices, "weight_decay": 0.1},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=rate, betas=(0.9, beta2), fused=True)
+
+    def learn(self, optimizer: torch.optim.AdamW, x: Tensor, y: Tensor) -> Tensor:
+        """One step of training: forward, backward, clip at 1, AdamW."""
+        loss: Tensor = self(x, y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters(), 1.0)
+        optimizer.step()
+        return loss.detach()
+
+
+def torch_gpt_step(
+    n_layer: int,
+    n_head: int,
+    n_embd: int,
+    block_size: int,
+    vocab_size: int,
+    batch: int,
+) -> Step:
+    """A training step of a GPT on one batch of random tokens; returns its loss."""
+    model = TorchGPT(
+        n_layer=n_layer,
+        n_head=n_head,
+        n_embd=n_embd,
+        block_size=block_size,
+        vocab_size=vocab_size,
+    )
+    optimizer = model.optimizer()
+    generator = np.random.default_rng(0)
+    tokens = torch.from_numpy(
+        generator.integers(vocab_size, size=(batch, block_size + 1))
+    )
+    x, y = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+    return lambda: model.learn(optimizer, x, y).item()
+
+
+def torch_mlp_step() -> Step:
+    """A step of SGD: a 2-16-16-1 tanh MLP, mean squared error on 100 points."""
+    generator = np.random.default_rng(0)
+    points = torch.from_numpy(generator.normal(size=(100, 2)).astype(np.float32))
+    labels = torch.sign(points[:, :1] * points[:, 1:])
+    model = nn.Sequential(
+        nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step() -> float:
+        loss = F.mse_loss(model(points), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def torch_op() -> Step:
+    """A chain of OPS_IN_CHAIN products x * b, 16 elements each, forward and backward.
+
+    Both inputs of every product want a gradient. Divide the time by OPS_IN_CHAIN.
+    """
+    start = torch.ones(16, requires_grad=True)
+    b = torch.full((16,), 1.01, requires_grad=True)
+    g = torch.ones(16)
+
+    def step() -> None:
+        x = start
+        for _ in range(OPS_IN_CHAIN):
+            x = x * b
+        start.grad = b.grad = None
+        x.backward(g)  # type: ignore[no-untyped-call]
+
+    return step
+
+
+def rate_at(step: int, steps: int, peak: float, warmup: int) -> float:
+    """Linear up to the peak over the warm-up, then a cosine down to a tenth of it."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
+
+
+@torch.no_grad()
+def held_out_loss(model: TorchGPT, data: Tensor, block_size: int) -> float:
+    """Mean loss over every token of data but the first, in consecutive blocks."""
+    total = 0.0
+    whole = (len(data) - 1) // block_size * block_size
+    x, y = data[:whole].view(-1, block_size), data[1 : whole + 1].view(-1, block_size)
+    for rows in range(0, len(x), 64):
+        loss = model(x[rows : rows + 64], y[rows : rows + 64])
+        total += loss.item() * y[rows : rows + 64].numel()
+    rest = len(data) - 1 - whole
+    if rest:
+        total += model(data[None, whole:-1], data[None, whole + 1 :]).item() * rest
+    return total / (len(data) - 1)
+
+
+def train_torch_gpt(
+    text: str,
+    steps: int = 2000,
+    *,
+    n_layer: int = 4,
+    n_head: int = 4,
+    n_embd: int = 128,
+    block_size: int = 64,
+    batch: int = 12,
+    rate: float = 1e-3,
+    warmup: int = 100,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """(loss over the whole held-out tenth, seconds) after training on the rest.
+
+    Characters are the tokens; the seconds are the steps' alone, without evaluation.
+    """
+    characters = {character: i for i, character in enumerate(sorted(set(text)))}
+    data = torch.tensor([characters[character] for character in text])
+    split = int(len(data) * 0.9)
+    train, held_out = data[:split], data[split:]
+    model = TorchGPT(
+        n_layer=n_layer,
+        n_head=n_head,
+        n_embd=n_embd,
+        block_size=block_size,
+        vocab_size=len(characters),
+        seed=seed,
+    )
+    optimizer = model.optimizer(rate)
+    generator = np.random.default_rng(seed)
+    windows = train.unfold(0, block_size + 1, 1)
+    began = time.perf_counter()
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, steps, rate, warmup)
+        rows = torch.from_numpy(generator.integers(len(windows), size=batch))
+        sampled = windows[rows]
+        model.learn(optimizer, sampled[:, :-1], sampled[:, 1:])
+    seconds = time.perf_counter() - began
+    return held_out_loss(model, held_out, block_size), seconds
+
+
+def default_corpus() -> str:
+    """Python's own language reference: pydoc's topics, sorted by name."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def report(name: str) -> None:
+    """Print one benchmark's median and best time and this process's peak memory."""
+    if name == "train":
+        loss, seconds = train_torch_gpt(default_corpus())
+        print(f"train   held-out loss {loss:.4f} in {seconds:.1f} s", flush=True)
+        return
+    small = {"op": torch_op, "mlp": torch_mlp_step}
+    step = small[name]() if name in small else torch_gpt_step(**CONFIGURATIONS[name])
+    ops = OPS_IN_CHAIN if name == "op" else 1
+    budget = time.perf_counter() + 20
+    times: list[float] = []
+    for _ in range(5):
+        step()
+    while len(times) < 5 or (len(times) < 3000 and time.perf_counter() < budget):
+        began = time.perf_counter()
+        step()
+        times.append((time.perf_counter() - began) / ops * 1e6)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name:7} median {statistics.median(times):12.2f} us, best {min(times):12.2f}"
+        f" us, of {len(times)}; peak {peak:.0f} MB, {torch.get_num_threads()} threads",
+        flush=True,
+    )
+
+
+def main() -> None:
+    every = ["op", "mlp", *CONFIGURATIONS, "train"]
+    parser = argparse.ArgumentParser(description="PyTorch's side of the benchmarks.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
+    names = parser.parse_args().names or every
+    if unknown := set(names) - set(every):
+        parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
+    for name in names:
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=report, args=(name,))
+        process.start()
+        process.join()
+
+
+if __name__ == "__main__":
+    main()

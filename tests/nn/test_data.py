@@ -1,0 +1,367 @@
+"""Token files, samplers and loaders: nothing lost, nothing twice, exact resumes."""
+
+import errno
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nn.data import (
+    BlockSampler,
+    DataLoader,
+    Survey,
+    TokenFile,
+    pad_batch,
+    sequential_blocks,
+    stack,
+    survey,
+)
+from nn.text import ByteTokenizer, CharTokenizer, TextFile, corpus_hash
+from tensorgrad.errors import CheckpointError, ConfigError, DataError
+
+texts = st.text(st.characters(codec="utf-8"), min_size=1)
+sizes = st.integers(1, 9)
+
+
+def pieces(text: str, size: int) -> list[str]:
+    return [text[i : i + size] for i in range(0, len(text), size)]
+
+
+def through_json(state: dict[str, Any]) -> dict[str, Any]:
+    # as a reader that holds numbers as doubles would see it
+    again = json.loads(json.dumps(state), parse_int=lambda digits: int(float(digits)))
+    assert isinstance(again, dict)
+    return again
+
+
+def batches_equal(left: Any, right: Any) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+# --- token files
+
+
+@given(texts, sizes)
+def test_survey_of_pieces_is_the_survey_of_the_text(text: str, size: int) -> None:
+    expected = Survey(len(text), "".join(sorted(set(text))), corpus_hash(text))
+    assert survey(pieces(text, size)) == survey([text]) == expected
+
+
+@given(texts, sizes, st.booleans())
+def test_a_token_file_holds_the_text_and_splits_it_by_characters(
+    tmp_path_factory: pytest.TempPathFactory, text: str, size: int, char: bool
+) -> None:
+    path = tmp_path_factory.mktemp("tokens") / "tokens.npy"
+    tokenizer = CharTokenizer.train(text) if char else ByteTokenizer()
+    file = TokenFile.write(path, pieces(text, size), tokenizer)
+    cut = int(0.9 * len(text))
+    assert tokenizer.decode(file.train) == text[:cut]
+    assert tokenizer.decode(file.held_out) == text[cut:]
+    assert len(file) == len(tokenizer.encode(text))
+    assert file.tokens.dtype == np.uint8
+    assert file.vocab_size == tokenizer.vocab_size
+    assert file.survey.hash == corpus_hash(text)
+
+
+def test_a_token_file_is_mapped_not_read(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("to be or not to be " * 1000)
+    text = TextFile(tmp_path / "text", piece=100)
+    surveyed = survey(text)
+    tokenizer = CharTokenizer(surveyed.vocabulary)
+    path = tmp_path / "tokens.npy"
+    written = TokenFile.write(path, text, tokenizer, fraction=0.25, surveyed=surveyed)
+    file = TokenFile(path)
+    assert isinstance(file.tokens.base, np.memmap)
+    assert not file.train.flags.writeable
+    assert np.array_equal(file.tokens, written.tokens)
+    assert len(file.held_out) == 19_000 // 4
+    assert np.array_equal(np.load(path), tokenizer.encode("".join(text)))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "text",
+        "tokens.json",
+        "tokens.npy",
+    ]
+
+
+@pytest.mark.parametrize(("count", "dtype"), [(256, "u1"), (257, "u2"), (65537, "u4")])
+def test_the_smallest_dtype_that_holds_the_vocabulary(
+    tmp_path: Path, count: int, dtype: str
+) -> None:
+    text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x12000)][:count]))
+    path = tmp_path / "tokens.npy"
+    file = TokenFile.write(path, pieces(text, 1000), CharTokenizer(text))
+    assert file.tokens.dtype == dtype
+    assert np.array_equal(file.tokens, np.arange(count))
+
+
+def test_a_text_that_changes_or_runs_out_is_refused(tmp_path: Path) -> None:
+    path, tokenizer = tmp_path / "tokens.npy", CharTokenizer("ab")
+    with pytest.raises(DataError, match="read only once"):
+        TokenFile.write(path, iter(["ab", "ba"]), tokenizer)
+    with pytest.raises(DataError, match="empty"):
+        TokenFile.write(path, [], tokenizer)
+    with pytest.raises(ConfigError, match="fraction"):
+        TokenFile.write(path, ["ab"], tokenizer, fraction=1.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_file_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tokenizer = tmp_path / "tokens.npy", CharTokenizer("ab")
+    TokenFile.write(path, ["abab"], tokenizer)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(DataError, match="disk full"):
+            TokenFile.write(path, ["bbbbbb"], tokenizer)
+    with pytest.raises(DataError, match="'c'"):
+        TokenFile.write(path, ["ab", "c"], tokenizer)
+    assert tokenizer.decode(TokenFile(path).tokens) == "abab"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_kill_between_the_two_files_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tokenizer = tmp_path / "tokens.npy", CharTokenizer("ab")
+    TokenFile.write(path, ["abab"], tokenizer)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nn.data.write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        TokenFile.write(path, ["bbbb"], tokenizer)
+    with pytest.raises(DataError, match="Write it again"):
+        TokenFile(path)
+
+
+@pytest.mark.parametrize("damage", ["short", "long", "no json", "bad json", "gone"])
+def test_a_broken_token_file_is_refused(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "tokens.npy"
+    TokenFile.write(path, ["abab" * 99], CharTokenizer("ab"))
+    if damage == "short":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif damage == "long":
+        np.save(path, np.zeros(999, np.uint8))
+    elif damage == "no json":
+        path.with_suffix(".json").unlink()
+    elif damage == "bad json":
+        path.with_suffix(".json").write_text("{")
+    else:
+        path.unlink()
+    with pytest.raises(DataError, match="Write it again") as caught:
+        TokenFile(path)
+    assert str(path) in str(caught.value)
+
+
+# --- blocks
+
+
+@given(st.integers(2, 40), sizes, sizes, st.integers(0, 5))
+def test_blocks_are_pieces_of_the_text_with_targets_one_later(
+    length: int, block_size: int, batch_size: int, seed: int
+) -> None:
+    tokens = np.arange(length, dtype=np.uint8)
+    rng = np.random.default_rng(seed)
+    if length <= block_size:
+        with pytest.raises(DataError, match=f"{block_size + 1} are needed"):
+            BlockSampler(tokens, block_size, batch_size, rng)
+        return
+    x, y = next(BlockSampler(tokens, block_size, batch_size, rng))
+    for array in (x, y):
+        assert array.shape == (batch_size, block_size)
+        assert array.dtype == np.int64
+        assert array.flags.c_contiguous
+    assert np.array_equal(y, x + 1)  # the tokens count up
+    assert np.array_equal(np.diff(x, axis=1), np.ones((batch_size, block_size - 1)))
+
+
+def test_blocks_begin_everywhere() -> None:
+    sampler = BlockSampler(np.arange(7), 3, 500, np.random.default_rng(0))
+    x, y = next(sampler)
+    assert set(x[:, 0].tolist()) == {0, 1, 2, 3}
+    assert y.max() == 6
+
+
+@pytest.mark.parametrize("kind", ["PCG64", "MT19937", "Philox", "SFC64"])
+@given(before=st.integers(0, 5), after=st.integers(1, 5))
+def test_a_resumed_sampler_draws_what_it_would_have(
+    kind: str, before: int, after: int
+) -> None:
+    def sampler(seed: int) -> BlockSampler:
+        rng = np.random.Generator(getattr(np.random, kind)(seed))
+        return BlockSampler(np.arange(100), 4, 3, rng)
+
+    first, second = sampler(1), sampler(2)
+    for _ in range(before):
+        next(first)
+    second.load_state(through_json(first.state()))
+    for _ in range(after):
+        assert batches_equal(next(first), next(second))
+
+
+def test_a_sampler_refuses_the_state_of_other_data() -> None:
+    rng = np.random.default_rng(0)
+    state = BlockSampler(np.arange(100), 4, 3, rng).state()
+    with pytest.raises(CheckpointError, match="100 tokens, this has 99"):
+        BlockSampler(np.arange(99), 4, 3, rng).load_state(state)
+
+
+@given(st.integers(2, 60), sizes, sizes)
+def test_every_target_once_and_in_order(
+    length: int, block_size: int, batch_size: int
+) -> None:
+    tokens = np.arange(length, dtype=np.uint8)
+    batches = list(sequential_blocks(tokens, block_size, batch_size))
+    for x, y in batches:
+        assert x.dtype == y.dtype == np.int64
+        assert x.shape == y.shape
+        assert x.shape[0] <= batch_size
+        assert x.shape[1] <= block_size
+        assert np.array_equal(y, x + 1)
+    seen = np.concatenate([y.ravel() for _, y in batches])
+    assert np.array_equal(seen, np.arange(1, length))
+    assert all(x.shape == (batch_size, block_size) for x, _ in batches[:-2])
+
+
+def test_sizes_are_checked_when_asked_not_when_used() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(DataError, match="1 tokens are too few: 2"):
+        sequential_blocks(np.arange(1), 4, 2)
+    with pytest.raises(ConfigError, match="block_size=0"):
+        sequential_blocks(np.arange(9), 0, 2)
+    with pytest.raises(ConfigError, match="batch_size=-1"):
+        BlockSampler(np.arange(9), 4, -1, rng)
+
+
+# --- the loader
+
+
+@given(st.integers(1, 30), sizes, st.booleans(), st.booleans())
+def test_an_epoch_gives_every_example_once(
+    size: int, batch_size: int, shuffle: bool, drop_last: bool
+) -> None:
+    data = (np.arange(size), np.arange(size) * 2)
+    used = size // batch_size * batch_size if drop_last else size
+    if not used:
+        with pytest.raises(DataError, match="do not fill one batch"):
+            DataLoader(data, batch_size, drop_last=drop_last)
+        return
+    loader = DataLoader(data, batch_size, shuffle=shuffle, rng=3, drop_last=drop_last)
+    for _ in range(2):
+        batches = list(loader)
+        assert len(batches) == len(loader)
+        seen = np.concatenate([x for x, _ in batches])
+        assert len(seen) == len(set(seen.tolist())) == used
+        assert shuffle or np.array_equal(seen, np.arange(used))
+        assert all(np.array_equal(y, 2 * x) for x, y in batches)
+
+
+def test_shuffling_is_seeded_and_new_in_each_epoch() -> None:
+    def epochs(rng: np.random.Generator | int) -> list[list[int]]:
+        loader = DataLoader(np.arange(50), 50, shuffle=True, rng=rng)
+        return [next(loader).tolist() for _ in range(3)]
+
+    first, second, third = epochs(1)
+    assert first != second != third != first
+    assert epochs(1) == epochs(np.random.default_rng(1)) == [first, second, third]
+    assert epochs(2) != epochs(1)
+    with pytest.raises(ConfigError, match="needs rng="):
+        DataLoader(np.arange(50), 50, shuffle=True)
+
+
+@given(st.integers(1, 20), sizes, st.booleans(), st.integers(0, 30), st.booleans())
+def test_a_resumed_loader_neither_repeats_nor_skips(
+    size: int, batch_size: int, shuffle: bool, before: int, by_epoch: bool
+) -> None:
+    def loader(seed: int) -> DataLoader:
+        data = (np.arange(size),)
+        return DataLoader(data, batch_size, shuffle=shuffle, rng=seed)
+
+    def endless(source: DataLoader) -> Iterator[Any]:
+        while True:
+            yield from source if by_epoch else [next(source)]
+
+    first, second = loader(1), loader(2)
+    stream = endless(first)
+    for _ in range(before):
+        next(stream)
+    next(second)
+    second.load_state(through_json(first.state()))
+    resumed = endless(second)
+    for _ in range(2 * len(first)):
+        assert batches_equal(next(stream), next(resumed))
+        assert first.state() == second.state()
+
+
+def test_a_for_loop_goes_on_from_where_the_loader_stands() -> None:
+    loader = DataLoader(np.arange(6), 2)
+    for batch in loader:
+        if batch[0] == 2:
+            break
+    assert [batch.tolist() for batch in loader] == [[4, 5]]
+    assert (loader.epoch, loader.position) == (1, 0)
+
+
+def test_a_loader_refuses_the_state_of_other_data() -> None:
+    state = DataLoader(np.arange(6), 2).state()
+    with pytest.raises(CheckpointError, match="6 examples, this has 7"):
+        DataLoader(np.arange(7), 2).load_state(state)
+    with pytest.raises(DataError, match="differ in length"):
+        DataLoader((np.arange(6), np.arange(7)), 2)
+
+
+def test_a_position_past_the_end_begins_the_next_epoch() -> None:
+    loader = DataLoader(np.arange(7), 2)
+    for _ in range(3):
+        next(loader)
+    shorter = DataLoader(np.arange(7), 2, drop_last=True)
+    shorter.load_state(loader.state())
+    assert next(shorter).tolist() == [0, 1]
+
+
+def test_collate_joins_examples_of_any_kind() -> None:
+    sentences = [[1], [2, 3], [4, 5, 6]]
+    array, mask = next(DataLoader(sentences, 3, collate=pad_batch))
+    assert array.tolist() == [[1, 0, 0], [2, 3, 0], [4, 5, 6]]
+    assert mask.sum() == 6
+    pairs = [(1.0, [1, 2]), (2.0, [3, 4])]
+    left, right = next(DataLoader(pairs, 2))
+    assert left.tolist() == [1.0, 2.0]
+    assert right.shape == (2, 2)
+    columns = DataLoader((np.arange(3), np.arange(3)), 2, collate=lambda items: items)
+    assert next(columns) == [(0, 0), (1, 1)]
+    with pytest.raises(DataError, match="pad_batch"):
+        stack(sentences)
+
+
+@given(st.lists(st.lists(st.integers(-5, 5), max_size=6), max_size=6))
+def test_padding_keeps_every_element(sequences: list[list[int]]) -> None:
+    array, mask = pad_batch(sequences, pad=9)
+    assert (
+        array.shape
+        == mask.shape
+        == (len(sequences), max(map(len, sequences), default=0))
+    )
+    assert array.dtype == np.int64
+    for row, real, sequence in zip(array, mask, sequences, strict=True):
+        assert row[real].tolist() == sequence
+        assert (row[~real] == 9).all()
+        assert np.array_equal(real, np.arange(len(row)) < len(sequence))
+
+
+def test_padding_keeps_the_dtype() -> None:
+    rows = [np.ones(2, np.float32), np.ones(0, np.float64)]
+    assert pad_batch(rows)[0].dtype == np.float32
+    with pytest.raises(DataError, match="one axis"):
+        pad_batch([np.ones((2, 2))])
