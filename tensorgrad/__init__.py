@@ -8,12 +8,12 @@
 5.01
 """
 
-from . import errors
+from . import errors, ops
+from .allocator import keep_freed_memory
 from .graph import backward, grad
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
-from .ops import __all__ as _ops
 from .tensor import Tensor
 
 __version__ = "0.1.0"
@@ -28,7 +28,8 @@ __all__ = [
     "fused",
     "grad",
     "is_grad_enabled",
+    "keep_freed_memory",
     "no_grad",
     "primitive",
-    *_ops,
 ]
+__all__ += ops.__all__

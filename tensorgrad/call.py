@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import anomaly
-from .errors import DtypeError
+from .errors import DtypeError, GraphError
 from .graph import Node, Variable, wrap
 from .mode import ANOMALY, recording
 
@@ -60,9 +60,9 @@ def binary(op: Op) -> Callable[..., Any]:
             if isinstance(y, Variable):
                 py, y = y.node, y._data
             else:
-                y = weak(y)
+                y = weak(y, x.dtype)
         elif isinstance(y, Variable):
-            py, y, x = y.node, y._data, weak(x)
+            py, y, x = y.node, y._data, weak(x, y._data.dtype)
         else:
             return forward(x, y)
         out = forward(x, y)
@@ -88,18 +88,34 @@ def binary(op: Op) -> Callable[..., Any]:
 def general(op: Op) -> Callable[..., Any]:
     """The call of any op: lists of inputs, settings, statistics, several outputs."""
 
+    n = -1 if op.variadic else len(op.inputs)
+
     def call(*inputs: Any, **settings: Any) -> Any:
-        inputs = op.bind(inputs, settings)
-        tensors = [isinstance(x, Variable) for x in inputs]
-        datas = list(inputs)
-        if True in tensors:
-            datas = [x._data if t else weak(x) for x, t in zip(inputs, tensors)]
+        if len(inputs) != n or (settings and op.optional):
+            inputs = op.bind(inputs, settings)
+        datas, parents, dtype = [], [], None  # dtype: of the last Tensor
+        for x in inputs:
+            if isinstance(x, Variable):
+                dtype = x._data.dtype
+                datas.append(x._data)
+                parents.append(x.node)
+            else:
+                datas.append(x)
+                parents.append(None)
+        if dtype is not None:
+            if len(datas) > 1:
+                datas = [
+                    weak(x, dtype) if x is data else data
+                    for x, data in zip(inputs, datas, strict=True)
+                ]
+            for name, value in settings.items():
+                if isinstance(value, (Variable, np.generic)):
+                    settings[name] = constant(value)
         out, stats = op.forward(*datas, **settings), ()
         if op.definition is not None:
             out, *stats = out
-        if True not in tensors:
+        if dtype is None:
             return out
-        parents = tuple([x.node if t else None for x, t in zip(inputs, tensors)])
         several = type(out) is tuple
         if not several and type(out) is not ndarray:
             out = np.asarray(out)
@@ -113,23 +129,37 @@ def general(op: Op) -> Callable[..., Any]:
     return call
 
 
-def weak(x: Any) -> Any:
-    """An input beside a Tensor: Python and NumPy scalars don't decide the dtype."""
+def constant(x: Any) -> Any:
+    """A setting given as a Tensor or a NumPy scalar, as an array or a Python number."""
+    if isinstance(x, Variable):
+        if x.node is not None:
+            raise GraphError("a setting has no derivative: detach() the Tensor first")
+        return x._data
+    return x.item()
+
+
+def weak(x: Any, dtype: Any) -> Any:
+    """An input beside a Tensor of `dtype`: what the user may change later is copied.
+
+    Python and NumPy scalars, and Python floats in lists, don't decide the dtype.
+    """
     if isinstance(x, np.generic):
-        return x.item()
-    return as_array(x) if isinstance(x, list | tuple) else x
+        x = x.item()
+    if isinstance(x, (list, tuple, ndarray, complex)):
+        return as_array(x, floats=dtype if dtype.kind == "f" else np.float32)
+    return x
 
 
-def as_array(x: Any) -> np.ndarray:
-    """x as an array of its own; Python floats, alone or in lists, become float32."""
-    array = np.array(x)
+def as_array(x: Any, dtype: Any = None, floats: Any = np.float32) -> np.ndarray:
+    """x as an array of its own; Python floats, alone or in lists, become `floats`."""
+    array = np.array(x, dtype)
     if array.dtype.kind not in "fiub":
         raise DtypeError(
             f"tensors hold real numbers, integers or booleans; got {array.dtype} from "
             f"{type(x).__name__}"
         )
-    if array.dtype == np.float64 and not _from_numpy(x):
-        array = array.astype(np.float32)
+    if array.dtype == np.float64 and dtype is None and not _from_numpy(x):
+        array = array.astype(floats)
     return array
 
 

@@ -16,7 +16,7 @@ the newest node first.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ import numpy as np
 
 from .errors import GraphError, ShapeError
 from .memory import alone
-from .mode import ON, set_mode
+from .mode import ON, recording, set_mode
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -45,7 +45,7 @@ class Node:
     # Rare extras live in __dict__, which costs nothing until one is set.
     hooks: tuple[Callable[[Any], Any], ...] = ()
     line: str | None = None  # the user's source line, under anomaly mode
-    module: tuple[int, str] | None = None  # an nn call that ended here: since, name
+    module: tuple[tuple[int, str], ...] = ()  # nn calls that ended here: since, name
     tensor: Callable[[], Tensor | None] | None = None  # a leaf's weak reference
 
     def __init__(
@@ -104,7 +104,7 @@ def leaf(tensor: Variable) -> Node:
 
 
 def walk(
-    seeds: Iterable[tuple[Node, Any]],
+    seeds: list[tuple[Node, Any]],
     *,
     retain_graph: bool = False,
     create_graph: bool = False,
@@ -119,27 +119,24 @@ def walk(
     """
     nodes: dict[int, Node] = {}
     arrived: dict[int, Any] = {}  # order -> the gradient so far
-    sums: set[int] = set()  # orders whose gradient is a buffer allocated here
     waiting: list[int] = []  # a heap of -order: the newest comes out first
-
-    def send(node: Node, g: Any) -> None:
-        order = node.order
-        if order not in arrived:
-            nodes[order], arrived[order] = node, g
-            heappush(waiting, -order)
-        elif order in sums:
-            arrived[order] += g
-        else:
-            # Not in place: the first gradient may be seen elsewhere too. x + x
-            # sends one array to both of its parents.
-            arrived[order] = total = add(arrived[order], g)
-            if type(total) is np.ndarray:
-                sums.add(order)
-
-    for node, g in seeds:
-        send(node, g)
-    node = g = None  # type: ignore[assignment]  # what is held looks shared
-    while waiting:
+    parents, gradients = zip(*seeds, strict=True) if seeds else ((), ())
+    del seeds  # an array that is held in two places looks shared
+    while True:
+        for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
+            if gx is None or parent is None:
+                continue
+            order = parent.order
+            if order not in arrived:
+                nodes[order], arrived[order] = parent, gx
+                heappush(waiting, -order)
+            elif alone(arrived[order]):
+                arrived[order] += gx
+            else:  # x + x sends one array to both parents: it must stay what it is
+                arrived[order] = add(arrived[order], gx)
+        parent = gx = parents = gradients = None
+        if not waiting:
+            return
         order = -heappop(waiting)
         node = nodes.pop(order)
         if node.op is None and not create_graph and not alone(arrived[order]):
@@ -148,19 +145,15 @@ def walk(
         if node.hooks:
             g = run_hooks(node, g, create_graph)
         if node.op is None:
-            yield node, g, ()
-            continue
-        parents = intact(node).parents
-        if within is not None:
-            parents = tuple([p if p in within else None for p in parents])
-        gradients = node.op.gradients(node, g, parents, create_graph)
+            parents = gradients = ()
+        else:
+            parents = intact(node).parents
+            if within is not None:
+                parents = tuple([p if p in within else None for p in parents])
+            gradients = node.op.gradients(node, g, parents, create_graph)
         yield node, g, gradients
-        if not retain_graph:
+        if node.op is not None and not retain_graph:
             node.parents, node.saved = (), None
-        for parent, gx in zip(parents, gradients, strict=True):
-            if parent is not None and gx is not None:
-                send(parent, gx)
-        gradients = gx = parents = None  # type: ignore[assignment]
 
 
 def intact(node: Node) -> Node:
@@ -177,7 +170,12 @@ def add(x: Any, y: Any) -> Any:
     """x + y for gradients; for an op of several outputs, slot by slot."""
     if type(x) is tuple:
         pairs = zip(x, y, strict=True)
-        return tuple([b if a is None else a if b is None else a + b for a, b in pairs])
+        return tuple(
+            [b if a is None else a if b is None else add(a, b) for a, b in pairs]
+        )
+    if isinstance(x, Variable):  # under create_graph: recorded, under no_grad too
+        with set_mode(recording() or ON):
+            return x + y
     return x + y
 
 
@@ -218,12 +216,12 @@ def backward(
         create_graph=create_graph,
     ):
         del gradients  # held until the next step, it would make them look shared
-        tensor = node.tensor() if node.tensor is not None else None
+        tensor = node.tensor() if node.op is None else None  # type: ignore[misc]
         if tensor is not None:
-            if not create_graph:
-                g = wrap(g)
+            # A Tensor of its own: under create_graph, x + y has one g for both.
+            g = wrap(g._data, g.node) if create_graph else wrap(g)
             old = tensor._grad
-            tensor._grad = g if old is None else old + g
+            tensor._grad = g if old is None else add(old, g)
 
 
 def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
@@ -243,6 +241,8 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
         gradient = np.ones(node.shape, node.dtype)
     if not isinstance(gradient, Variable):
         gradient = wrap(np.asarray(gradient, node.dtype))
+    if gradient._data.dtype != node.dtype:
+        gradient = gradient.astype(node.dtype)
     if gradient._data.shape != node.shape:
         raise ShapeError(
             f"backward: a gradient of shape {gradient._data.shape} for a tensor of "
@@ -287,7 +287,10 @@ def grad(
         del parts  # held until the next step, it would make them look shared
         if node in targets:
             shared = node.op is not None
-            found[node] = g if create_graph else wrap(np.array(g) if shared else g)
+            if create_graph:  # a Tensor of its own
+                found[node] = wrap(g._data, g.node)
+            else:
+                found[node] = wrap(np.array(g) if shared else g)
     for i, x in enumerate(xs):
         if x.node not in found and not allow_unused:
             raise GraphError(

@@ -135,22 +135,26 @@ class Op:
 
     def record(
         self,
-        datas: Any,
-        parents: Any,
+        datas: Sequence[Any],
+        parents: Sequence[Node | None],
         out: Any,
         stats: Sequence[Any] = (),
         settings: dict[str, Any] | None = None,
     ) -> Node:
         """The node of a call, saving what the derivatives of tracked inputs need."""
-        values = (tuple(datas),) if self.variadic else datas
-        known = dict(zip(self.names, (*values, out, *stats), strict=False))
-        known |= self.settings | (settings or {})
-        for name, value in zip(self.inputs, values, strict=True):
-            if value is not None:
-                known[f"{name}_shape"] = _shape(value)
+        values = [tuple(datas), out, *stats] if self.variadic else [*datas, out, *stats]
+        base = len(values)
         kept = self.keep[tuple([parent is not None for parent in parents])]
-        saved = [known.get(n) if k else None for n, k in zip(self.names, kept, strict=True)]
-        return Node(self, parents, tuple(saved), out)
+        saved = [v if keep else None for v, keep in zip(values, kept, strict=False)]
+        for name, keep in zip(self.names[base:], kept[base:], strict=True):
+            if not keep:
+                saved.append(None)
+            elif name in self.settings:
+                saved.append((settings or {}).get(name, self.settings[name]))
+            else:
+                saved.append(_shape(values[self.inputs.index(name[: -len("_shape")])]))
+        like = _SEVERAL if type(out) is tuple else out
+        return Node(self, tuple(parents), tuple(saved), like)
 
     # --- backward
 
@@ -166,27 +170,26 @@ class Op:
     def _gradients(
         self, node: Node, g: Any, saved: Any, parents: Sequence[Any], create_graph: bool
     ) -> list[Any]:
+        all_of_them = None
         if create_graph and self.definition is not None:
-            found = self._partials(g, saved, parents)
+            all_of_them = self._partials(g, saved, parents)
         elif self.joint:
             needed = tuple([parent is not None for parent in parents])
-            found = list(self.rules[0](g, (*saved, needed)))  # type: ignore[misc]
-        else:
-            found = [
-                None if parent is None or rule is None else rule(g, saved)
-                for rule, parent in zip(self.rules, parents, strict=True)
-            ]
-        for i, parent in enumerate(parents):
+            all_of_them = self.rules[0](g, (*saved, needed))  # type: ignore[misc]
+        found: list[Any] = []
+        for parent, rule in zip(parents, all_of_them or self.rules):  # noqa: B905 - hot
             if parent is None:
-                found[i] = None
+                found.append(None)
                 continue
-            gx = found[i]
+            gx = rule if all_of_them else rule and rule(g, saved)
             if gx is None:
                 raise GraphError(
-                    f"{self.name} has no derivative with respect to input {i}: detach it"
+                    f"{self.name} has no derivative with respect to input "
+                    f"{len(found)}: detach it"
                 )
             if gx.shape != parent.shape or gx.dtype is not parent.dtype:
-                found[i] = self._fit(gx, parent)
+                gx = self._fit(gx, parent)
+            found.append(gx)
         if recording() == ANOMALY:
             anomaly.check_backward(node, g, found)
         return found
@@ -254,8 +257,13 @@ class _Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
         return kept
 
 
+class _SEVERAL:  # noqa: N801 - a constant: stands in for the outputs of a split
+    shape = dtype = None
+
+
 def _shape(x: Any) -> Any:
-    return tuple([_shape(y) for y in x]) if type(x) is tuple else getattr(x, "shape", ())
+    """The shape of an input, or the shapes of a list of inputs."""
+    return tuple([y.shape for y in x]) if type(x) is tuple else x.shape
 
 
 # --- decorators ------------------------------------------------------------------

@@ -4,6 +4,7 @@
 enough to gain from it. TENSORGRAD_KERNELS=reference keeps every array in NumPy.
 """
 
+import contextlib
 import os
 
 import numpy as np
@@ -28,10 +29,10 @@ def kernel(name, array):
 
 def _load():
     global _fast
-    _fast = reference
+    found = reference
     if os.environ.get("TENSORGRAD_KERNELS") != "reference":
-        try:
-            from . import numba as _fast
-        except Exception:  # absent, or at odds with this NumPy: NumPy does it all
-            _fast = reference
-    return _fast
+        # absent, or at odds with this NumPy: then NumPy does it all
+        with contextlib.suppress(Exception):
+            from . import numba as found
+    _fast = found  # once: another thread must not see a passing choice
+    return found

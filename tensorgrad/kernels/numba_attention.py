@@ -7,14 +7,16 @@ of the work. Saved are row statistics alone.
 """
 
 import math
+import threading
 
 import numpy as np
 
-from .numba_jit import compiled, exp, order, reduction, rows, unorder
-from .numba_rows import row_dot
+from .numba_jit import compiled, exp, order, plain, reduction, rows, unorder
+from .numba_rows import row_dot, row_sum
 
 _TILE = 1 << 20  # bytes of scores at a time, about one core's L2 cache
-_BLOCK = 64  # queries or keys at a time
+_BLOCK = 64  # queries or keys at a time, where the causal mask cuts a staircase
+_scratch = threading.local()
 
 
 @reduction
@@ -51,7 +53,8 @@ def _weigh(scores, normaliser, queries, limit, scale):
     zero, one, scale, infinity = t(0), t(1), t(scale), t(np.inf)
     for i in range(scores.shape[0]):
         highest = _scale_row(scores, i, limit + i % queries, scale)
-        if highest == -infinity:
+        # the sum too, since a NaN with a sign bit sorts below -inf
+        if highest == -infinity and row_sum(scores, i) == -infinity:
             normaliser[i] = infinity
             scores[i, :] = zero
             continue
@@ -63,15 +66,17 @@ def _weigh(scores, normaliser, queries, limit, scale):
 
 
 @compiled
-def _weigh_backward(scores, gweights, normaliser, products, queries, limit, scale):
+def _weigh_backward(
+    scores, gweights, normaliser, products, queries, limit, factor, scale
+):
     """Scores become weights, and the weights' gradients the scores', in place."""
     t = scores.dtype.type
-    zero, scale = t(0), t(scale)
+    zero, factor, scale = t(0), t(factor), t(scale)
     for i in range(scores.shape[0]):
         shift, product = normaliser[i], products[i]
         end = limit + i % queries
         for j in range(scores.shape[1]):
-            weight = exp(scores[i, j] * scale - shift) if j < end else zero
+            weight = exp(scores[i, j] * factor - shift) if j < end else zero
             scores[i, j] = weight
             gweights[i, j] = weight * (gweights[i, j] - product) * scale
 
@@ -99,13 +104,14 @@ def _blas(x):
     return x if readable else np.ascontiguousarray(x)
 
 
-def _additive(mask, dtype):
-    """Four axes, and numbers to add: True becomes 0, False -inf."""
-    if mask is None:
-        return None
-    if mask.dtype == bool:
+def _masks(mask, dropout_mask, dtype):
+    """Both with four axes; in the first, True becomes 0 and False -inf."""
+    if mask is not None and mask.dtype == bool:
         mask = np.where(mask, dtype.type(0), dtype.type(-np.inf))
-    return mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+    return tuple(
+        None if m is None else m.reshape((1,) * (4 - m.ndim) + m.shape)
+        for m in (mask, dropout_mask)
+    )
 
 
 def _part(mask, *slices):
@@ -114,94 +120,126 @@ def _part(mask, *slices):
     return mask[tuple(slice(None) if n == 1 else part for n, part in pairs)]
 
 
-class _Tiles:
-    """Buffers for tiles of scores, and the runs of batches and heads that fit."""
-
-    def __init__(self, like, block, buffers):
-        self.batches, self.heads = like.shape[:2]
-        fits = max(1, _TILE // (max(1, block) * like.itemsize))
-        self.step_b = max(1, fits // max(1, self.heads))
-        self.step_h = min(self.heads, fits)
-        size = min(self.step_b, self.batches) * self.step_h * block
-        self.buffers = [np.empty(size, like.dtype) for _ in range(buffers)]
-
-    def __iter__(self):
-        for b in range(0, self.batches, self.step_b):
-            for h in range(0, self.heads, self.step_h):
-                end_b = min(b + self.step_b, self.batches)
-                yield slice(b, end_b), slice(h, min(h + self.step_h, self.heads))
-
-    def product(self, buffer, x, y):
-        """x @ y.mT into a buffer, as (b, h, t, s) and as (rows, s)."""
-        shape = (*x.shape[:-1], y.shape[-2])
-        tile = self.buffers[buffer][: math.prod(shape)].reshape(shape)
-        np.matmul(x, y.mT, out=tile)
-        return tile, tile.reshape(-1, shape[-1])
+def _add_mask(tile, mask, place, scale):
+    """Add the mask to the scaled scores; return what is left to multiply them by."""
+    if mask is None:
+        return scale
+    tile *= scale
+    tile += _part(mask, *place)
+    return 1.0
 
 
+def _multiply(tile, mask, place):
+    if mask is not None:
+        tile *= _part(mask, *place)
+
+
+def _block(causal, other, like):
+    """The queries of a tile over `other` keys, or the keys over `other` queries."""
+    if causal:
+        return _BLOCK
+    return max(_BLOCK, _TILE // (4 * max(1, other) * like.itemsize))
+
+
+def _query_blocks(queries, keys, causal, like):
+    """(t, s, limit): queries t see among them the keys s, and the first sees limit."""
+    block = _block(causal, keys, like)
+    for start in range(0, queries, block):
+        stop = min(start + block, queries)
+        limit = start + 1 + keys - queries if causal else keys
+        seen = min(keys, max(0, limit + stop - start - 1))
+        yield slice(start, stop), slice(0, seen), limit
+
+
+def _key_blocks(queries, keys, causal, like):
+    """(t, s, limit): queries t see among them the keys s, and the first sees limit."""
+    block = _block(causal, queries, like)
+    for start in range(0, keys, block):
+        s = slice(start, min(start + block, keys))
+        first = min(queries, max(0, start + queries - keys)) if causal else 0
+        limit = first + 1 + keys - queries - start if causal else keys
+        yield slice(first, queries), s, limit
+
+
+def _tiles(like, area):
+    """Slices of batches and of heads whose scores, `area` a head, fill one tile."""
+    batches, heads = like.shape[:2]
+    fits = max(1, _TILE // max(1, area * like.itemsize))
+    step_b, step_h = max(1, fits // max(1, heads)), min(heads, fits)
+    for b in range(0, batches, step_b):
+        for h in range(0, heads, step_h):
+            end = min(b + step_b, batches), min(h + step_h, heads)
+            yield slice(b, end[0]), slice(h, end[1])
+
+
+def _product(name, x, y):
+    """x @ y.mT into this thread's scratch memory: (b, h, t, s)."""
+    shape = (*x.shape[:-1], y.shape[-2])
+    size = math.prod(shape)
+    memory = getattr(_scratch, name, None)
+    if memory is None or memory.nbytes < size * x.itemsize:
+        # kept: fresh memory costs a page fault for every 4 KiB, at each call
+        memory = np.empty(max(_TILE, size * x.itemsize), np.uint8)
+        setattr(_scratch, name, memory)
+    tile = memory.view(x.dtype)[:size].reshape(shape)
+    return np.matmul(x, y.mT, out=tile)
+
+
+def _rows(tile):
+    return tile.reshape(-1, tile.shape[-1])
+
+
+@np.errstate(all="ignore")
 def attention(q, k, v, mask, dropout_mask, causal, scale):
     q, k, v = _blas(q), _blas(k), _blas(v)
-    (batches, heads, queries, _), keys = q.shape, k.shape[-2]
+    queries, keys = q.shape[-2], k.shape[-2]
     # in q's memory order: heads that came as a view are merged without a copy
     out = np.empty_like(q, shape=(*q.shape[:-1], v.shape[-1]))
-    normaliser = np.empty((batches, heads, queries), q.dtype)
-    mask, dropout_mask = _additive(mask, q.dtype), _additive(dropout_mask, q.dtype)
-    tiles = _Tiles(q, min(_BLOCK, queries) * keys, 1)
-    for start in range(0, queries, _BLOCK):
-        t = slice(start, min(start + _BLOCK, queries))
-        limit = start + 1 + keys - queries if causal else keys
-        seen = slice(0, min(max(limit + t.stop - start - 1, 0), keys))
-        if not seen.stop:
+    normaliser = np.empty(q.shape[:-1], q.dtype)
+    masks = _masks(mask, dropout_mask, q.dtype)
+    for t, s, limit in _query_blocks(queries, keys, causal, q):
+        if s.stop == 0:
             out[:, :, t], normaliser[:, :, t] = 0, np.inf
             continue
-        for b, h in tiles:
-            tile, flat = tiles.product(0, q[b, h, t], k[b, h, seen])
-            factor = float(scale)
-            if mask is not None:
-                tile *= factor
-                tile += _part(mask, b, h, t, seen)
-                factor = 1.0
+        count = t.stop - t.start
+        for b, h in _tiles(q, count * s.stop):
+            tile = _product("scores", q[b, h, t], k[b, h, s])
+            factor = _add_mask(tile, masks[0], (b, h, t, s), float(scale))
             part = np.empty(tile.shape[:-1], q.dtype)
-            _weigh(flat, part.reshape(-1), t.stop - start, limit, factor)
+            _weigh(_rows(tile), part.reshape(-1), count, limit, factor)
             normaliser[b, h, t] = part
-            if dropout_mask is not None:
-                tile *= _part(dropout_mask, b, h, t, seen)
-            np.matmul(tile, v[b, h, seen], out=out[b, h, t])
+            _multiply(tile, masks[1], (b, h, t, s))
+            np.matmul(tile, v[b, h, s], out=out[b, h, t])
     return out, normaliser[..., None]
 
 
+@np.errstate(all="ignore")
 def attention_backward(
     g, q, k, v, out, log_normaliser, mask, dropout_mask, causal, scale
 ):
     g, q, k, v = _blas(g), _blas(q), _blas(k), _blas(v)
     queries, keys = q.shape[-2], k.shape[-2]
-    gq, gk, gv = np.empty_like(q), np.empty_like(k), np.empty_like(v)
-    gq[...] = 0
-    mask, dropout_mask = _additive(mask, q.dtype), _additive(dropout_mask, q.dtype)
+    gq = np.empty_like(q) if keys else np.zeros_like(q)
+    gk, gv = np.empty_like(k), np.empty_like(v)
+    masks = _masks(mask, dropout_mask, q.dtype)
     normaliser, products = log_normaliser[..., 0], _row_products(g, out)
-    tiles = _Tiles(q, queries * min(_BLOCK, keys), 2)
-    for start in range(0, keys, _BLOCK):
-        s = slice(start, min(start + _BLOCK, keys))
-        first = max(0, start + queries - keys) if causal else 0
-        t = slice(first, queries)
-        limit = first + 1 + keys - queries - start if causal else keys
-        for b, h in tiles:
-            tile, flat = tiles.product(0, q[b, h, t], k[b, h, s])
-            gtile, gflat = tiles.product(1, g[b, h, t], v[b, h, s])
-            factor = float(scale)
-            if mask is not None:
-                tile *= factor
-                tile += _part(mask, b, h, t, s)
-                factor = 1.0
-            if dropout_mask is not None:
-                gtile *= _part(dropout_mask, b, h, t, s)
-            statistics = normaliser[b, h, t].reshape(-1), products[b, h, t].reshape(-1)
-            _weigh_backward(flat, gflat, *statistics, queries - first, limit, factor)
-            if mask is not None:
-                gtile *= float(scale)
-            if dropout_mask is not None:
-                tile *= _part(dropout_mask, b, h, t, s)
+    for t, s, limit in _key_blocks(queries, keys, causal, q):
+        count = queries - t.start
+        for b, h in _tiles(q, 2 * count * (s.stop - s.start)):
+            place = b, h, t, s
+            tile = _product("scores", q[b, h, t], k[b, h, s])
+            gtile = _product("gradients", g[b, h, t], v[b, h, s])
+            factor = _add_mask(tile, masks[0], place, float(scale))
+            _multiply(gtile, masks[1], place)
+            statistics = (plain(x[b, h, t]).reshape(-1) for x in (normaliser, products))
+            settings = count, limit, factor, float(scale)
+            _weigh_backward(_rows(tile), _rows(gtile), *statistics, *settings)
+            _multiply(tile, masks[1], place)
             np.matmul(tile.mT, g[b, h, t], out=gv[b, h, s])
             np.matmul(gtile.mT, q[b, h, t], out=gk[b, h, s])
-            gq[b, h, t] += gtile @ k[b, h, s]
+            if s.start:
+                gq[b, h, t] += gtile @ k[b, h, s]
+            else:
+                gq[b, h, : t.start] = 0
+                np.matmul(gtile, k[b, h, s], out=gq[b, h, t])
     return gq, gk, gv

@@ -111,9 +111,7 @@ def _adamw(param, grad, m, v, scale, keep, rest1, beta2, step_size, root, eps):
         param[i] = keep * param[i] - step_size * change
 
 
-def adamw(
-    param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_scale=1.0
-):
+def adamw(param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_scale=1.0):
     arrays = param, grad, m, v
     if not all(a.flags.carray for a in arrays):
         settings = lr, beta1, beta2, eps, weight_decay, step, grad_scale

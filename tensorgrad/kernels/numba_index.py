@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .numba_jit import compiled, exp, plain, reduction, rows
+from .numba_jit import compiled, exp, plain
 from .numba_rows import exp_sum, row_max, row_sum
 from .reference import index_error, target_error
 
@@ -52,7 +52,9 @@ def _cross_entropy_backward(g, logits, targets, normaliser, ignore, smoothing, o
         scale, shift = g[i], normaliser[i]
         for j in range(columns):
             out[i, j] = scale * (exp(logits[i, j] - shift) - spread)
-        out[i, targets[i]] -= scale * rest
+        # anew, not minus: an infinite g times (p - 1) is no NaN
+        chosen = exp(logits[i, targets[i]] - shift)
+        out[i, targets[i]] = scale * (chosen - spread - rest)
 
 
 def cross_entropy_backward(

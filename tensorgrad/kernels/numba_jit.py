@@ -6,6 +6,7 @@ dtype (a bare 0.5 is float64 and would widen the loop), and sums in functions of
 their own, the only ones whose terms may be reordered.
 """
 
+import contextlib
 import math
 import zlib
 from pathlib import Path
@@ -30,6 +31,8 @@ class _Cache(FunctionCache):
         try:
             found = super().load_overload(sig, target_context)
         except Exception:
+            with contextlib.suppress(Exception):
+                self.flush()  # a torn index would also stop every later save
             return None
         # two processes that save at once can swap each other's machine code
         return found if found is None or found.signature.args == tuple(sig) else None
@@ -44,10 +47,8 @@ class _Cache(FunctionCache):
 def compiled(function):
     """Compile at the first call, and keep the machine code on disk if possible."""
     dispatcher = helper(function)
-    try:
+    with contextlib.suppress(Exception):  # no folder to write to: no cache
         dispatcher._cache = _Cache(function)
-    except Exception:  # no folder to write to: compile in every process
-        pass
     return dispatcher
 
 

@@ -121,7 +121,8 @@ def _softmax(x, out):
     zero, one, lowest = t(0), t(1), t(-np.inf)
     for i in range(x.shape[0]):
         highest = row_max(x, i)
-        if highest == lowest:
+        # the sum too, since a NaN with a sign bit sorts below -inf
+        if highest == lowest and row_sum(x, i) == lowest:
             out[i, :] = zero
             continue
         part = one / exp_row(x, i, highest, out)

@@ -87,11 +87,12 @@ def _max(x):
 @_quiet
 def softmax(x):
     """exp(x_i) / sum_j exp(x_j); a row of -inf alone gives zeros, not NaN."""
-    highest = _max(x)
-    out = np.exp(x - highest)
-    out /= np.add.reduce(out, axis=-1, keepdims=True)
-    empty = highest == -np.inf
-    return np.where(empty, x.dtype.type(0), out) if empty.any() else out
+    # lowest and one: no-ops, except in a row of -inf, where 0 / 1 replaces NaN
+    lowest = np.finfo(x.dtype).min
+    out = x - np.maximum.reduce(x, axis=-1, keepdims=True, initial=lowest)
+    np.exp(out, out=out)
+    out /= np.maximum(np.add.reduce(out, axis=-1, keepdims=True), 1)
+    return out
 
 
 @_quiet
@@ -132,7 +133,8 @@ def cross_entropy(logits, targets, ignore_index, label_smoothing):
     if bad.any():
         raise target_error(targets, int(bad.argmax()), classes)
     if not logits.size:
-        return np.zeros(len(targets), logits.dtype), np.zeros(len(targets), logits.dtype)
+        zeros = np.zeros((2, len(targets)), logits.dtype)
+        return zeros[0], zeros[1]
     label_smoothing = float(label_smoothing)
     highest = _max(logits)
     log_sum = np.log(np.add.reduce(np.exp(logits - highest), axis=-1))
@@ -170,6 +172,7 @@ def index_error(indices, position, count):
     )
 
 
+@_quiet
 def scatter_add_rows(out, indices, g):
     """out[indices[n]] += g[n] for n = 0, 1, ..., in place, repeats summed.
 
@@ -183,9 +186,7 @@ def scatter_add_rows(out, indices, g):
 
 
 @_quiet
-def adamw(
-    param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_scale=1.0
-):
+def adamw(param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_scale=1.0):
     """One step of AdamW in place, on param, m and v; the gradient is grad * grad_scale.
 
     p (1 - lr decay) - lr (m / (1 - b1^step)) / (sqrt(v / (1 - b2^step)) + eps):
@@ -198,12 +199,13 @@ def adamw(
     change = np.sqrt(v)
     change /= math.sqrt(1 - beta2**step)
     change += float(eps)
-    np.divide(m, change, out=change)
+    change = m / change
     change *= float(lr / (1 - beta1**step))
     param *= float(1 - lr * weight_decay)
     param -= change
 
 
+@_quiet
 def sum_rows(g):
     """The sum over rows, (N, C) -> (C,): the gradient of a bias."""
     # BLAS reads each row once, in vectors: three times as fast as add.reduce

@@ -9,8 +9,9 @@ def _scores(q, k, mask, causal, scale):
     scores *= float(scale)
     lowest = q.dtype.type(-np.inf)
     if mask is not None:
-        allowed = mask.dtype == bool
-        scores = np.where(mask, scores, lowest) if allowed else scores + mask
+        if mask.dtype == bool:
+            mask = np.where(mask, q.dtype.type(0), lowest)
+        scores = scores + mask
     if causal:
         queries, keys = scores.shape[-2:]
         ahead = ~np.tri(queries, keys, keys - queries, dtype=bool)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import DtypeError
 from ..op import primitive
 
 
@@ -20,7 +21,11 @@ add.gradient(x=lambda g: g, y=lambda g: g)
 
 @primitive(broadcasts=True)
 def subtract(x, y):
-    """x - y"""
+    """x - y
+
+    >>> subtract(Tensor([1.0, 2.0]), 3.0)
+    Tensor([-2., -1.], dtype=float32)
+    """
     return x - y
 
 
@@ -42,7 +47,11 @@ multiply.gradient(x=lambda g, y: g * y, y=lambda g, x: g * x)
 
 @primitive(broadcasts=True)
 def divide(x, y):
-    """x / y"""
+    """x / y
+
+    >>> divide(Tensor([1.0, 2.0]), 4.0)
+    Tensor([0.25, 0.5 ], dtype=float32)
+    """
     return x / y
 
 
@@ -51,7 +60,11 @@ divide.gradient(x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
 
 @primitive
 def negative(x):
-    """-x"""
+    """-x
+
+    >>> negative(Tensor([1.0, -2.0]))
+    Tensor([-1.,  2.], dtype=float32)
+    """
     return -x
 
 
@@ -92,7 +105,7 @@ def power(x, y):
 
 power.gradient(
     x=lambda g, x, y: where(y == 0, 0.0, g * (y * x ** where(y == 0, 1.0, y - 1))),
-    y=lambda g, x, y, out: g * out * log(where((x == 0) & (y >= 0), 1.0, x)),
+    y=lambda g, x, y, out: g * out * log(where(logical_and(x == 0, y >= 0), 1.0, x)),
 )
 
 
@@ -100,8 +113,8 @@ power.gradient(
 def exp(x):
     """e ** x
 
-    >>> exp(Tensor([0.0, 1.0]))
-    Tensor([1.       , 2.7182817], dtype=float32)
+    >>> exp(Tensor([0.0, -np.inf]))
+    Tensor([1., 0.], dtype=float32)
     """
     return np.exp(x)
 
@@ -111,7 +124,11 @@ exp.gradient(x=lambda g, out: g * out)
 
 @primitive
 def log(x):
-    """The natural logarithm."""
+    """The natural logarithm.
+
+    >>> log(Tensor([1.0, np.inf]))
+    Tensor([ 0., inf], dtype=float32)
+    """
     return np.log(x)
 
 
@@ -120,7 +137,11 @@ log.gradient(x=lambda g, x: g / x)
 
 @primitive
 def sqrt(x):
-    """The square root. Its derivative at 0 is infinity."""
+    """The square root. Its derivative at 0 is infinity.
+
+    >>> sqrt(Tensor([4.0, 9.0]))
+    Tensor([2., 3.], dtype=float32)
+    """
     return np.sqrt(x)
 
 
@@ -129,7 +150,11 @@ sqrt.gradient(x=lambda g, out: g * 0.5 / out)
 
 @primitive
 def sin(x):
-    """sin x, x in radians"""
+    """sin x, x in radians
+
+    >>> sin(Tensor([0.0]))
+    Tensor([0.], dtype=float32)
+    """
     return np.sin(x)
 
 
@@ -138,7 +163,11 @@ sin.gradient(x=lambda g, x: g * cos(x))
 
 @primitive
 def cos(x):
-    """cos x, x in radians"""
+    """cos x, x in radians
+
+    >>> cos(Tensor([0.0]))
+    Tensor([1.], dtype=float32)
+    """
     return np.cos(x)
 
 
@@ -147,7 +176,11 @@ cos.gradient(x=lambda g, x: -g * sin(x))
 
 @primitive
 def tanh(x):
-    """(e^x - e^-x) / (e^x + e^-x)"""
+    """(e^x - e^-x) / (e^x + e^-x)
+
+    >>> tanh(Tensor([-100.0, 0.0]))
+    Tensor([-1.,  0.], dtype=float32)
+    """
     return np.tanh(x)
 
 
@@ -170,7 +203,11 @@ sigmoid.gradient(x=lambda g, out: g * out * (1 - out))
 
 @primitive
 def absolute(x):
-    """|x|. Its derivative at 0 is 0."""
+    """|x|. Its derivative at 0 is 0.
+
+    >>> absolute(Tensor([-1.0, 2.0]))
+    Tensor([1., 2.], dtype=float32)
+    """
     return np.abs(x)
 
 
@@ -179,7 +216,11 @@ absolute.gradient(x=lambda g, x: g * sign(x))
 
 @primitive
 def sign(x):
-    """-1, 0 or 1. Its derivative is 0 everywhere."""
+    """-1, 0 or 1. Its derivative is 0 everywhere.
+
+    >>> sign(Tensor([-2.0, 0.0, 5.0]))
+    Tensor([-1.,  0.,  1.], dtype=float32)
+    """
     return np.sign(x)
 
 
@@ -204,7 +245,11 @@ maximum.gradient(
 
 @primitive(broadcasts=True)
 def minimum(x, y):
-    """The smaller of x and y. Where they tie, each gets half of the gradient."""
+    """The smaller of x and y. Where they tie, each gets half of the gradient.
+
+    >>> minimum(Tensor([1.0, 5.0]), 3.0)
+    Tensor([1., 3.], dtype=float32)
+    """
     return np.minimum(x, y)
 
 
@@ -214,9 +259,11 @@ minimum.gradient(
 )
 
 
-@primitive
+@primitive(broadcasts=True)
 def clip(x, *, min=None, max=None):
     """x limited to [min, max]. The derivative is 1 inside and on the bounds.
+
+    The bounds are constants; `maximum` and `minimum` differentiate theirs.
 
     >>> clip(Tensor([-1.0, 0.5, 2.0]), min=0.0, max=1.0)
     Tensor([0. , 0.5, 1. ], dtype=float32)
@@ -226,7 +273,10 @@ def clip(x, *, min=None, max=None):
 
 clip.gradient(
     x=lambda g, x, min, max: where(
-        (x >= (-np.inf if min is None else min)) & (x <= (np.inf if max is None else max)),
+        logical_and(
+            x >= (-np.inf if min is None else min),
+            x <= (np.inf if max is None else max),
+        ),
         g,
         0.0,
     )
@@ -265,7 +315,11 @@ where.gradient(
 
 @primitive
 def zeros_like(x):
-    """Zeros in the shape and dtype of x: the derivative of a constant."""
+    """Zeros in the shape and dtype of x: the derivative of a constant.
+
+    >>> zeros_like(Tensor([1.0, 2.0]))
+    Tensor([0., 0.], dtype=float32)
+    """
     return np.zeros_like(x)
 
 
@@ -277,56 +331,102 @@ zeros_like.gradient(x=None)
 
 @primitive
 def equal(x, y):
-    """x == y, element by element"""
+    """x == y, element by element
+
+    >>> equal(Tensor([1.0, 2.0]), 2.0)
+    Tensor([False,  True], dtype=bool)
+    """
     return x == y
 
 
 @primitive
 def not_equal(x, y):
-    """x != y, element by element"""
+    """x != y, element by element
+
+    >>> not_equal(Tensor([1.0, 2.0]), 2.0)
+    Tensor([ True, False], dtype=bool)
+    """
     return x != y
 
 
 @primitive
 def less(x, y):
-    """x < y, element by element"""
+    """x < y, element by element
+
+    >>> less(Tensor([1.0, 2.0]), 2.0)
+    Tensor([ True, False], dtype=bool)
+    """
     return x < y
 
 
 @primitive
 def less_equal(x, y):
-    """x <= y, element by element"""
+    """x <= y, element by element
+
+    >>> less_equal(Tensor([1.0, 2.0]), 2.0)
+    Tensor([ True,  True], dtype=bool)
+    """
     return x <= y
 
 
 @primitive
 def greater(x, y):
-    """x > y, element by element"""
+    """x > y, element by element
+
+    >>> greater(Tensor([1.0, 2.0]), 2.0)
+    Tensor([False, False], dtype=bool)
+    """
     return x > y
 
 
 @primitive
 def greater_equal(x, y):
-    """x >= y, element by element"""
+    """x >= y, element by element
+
+    >>> greater_equal(Tensor([1.0, 2.0]), 2.0)
+    Tensor([False,  True], dtype=bool)
+    """
     return x >= y
 
 
 @primitive
 def logical_and(x, y):
-    """x & y, for booleans"""
-    return np.logical_and(x, y)
+    """x & y, for booleans
+
+    >>> logical_and(Tensor([True, True]), Tensor([True, False]))
+    Tensor([ True, False], dtype=bool)
+    """
+    return np.logical_and(_boolean(x), _boolean(y))
 
 
 @primitive
 def logical_or(x, y):
-    """x | y, for booleans"""
-    return np.logical_or(x, y)
+    """x | y, for booleans
+
+    >>> logical_or(Tensor([False, True]), False)
+    Tensor([False,  True], dtype=bool)
+    """
+    return np.logical_or(_boolean(x), _boolean(y))
 
 
 @primitive
 def logical_not(x):
-    """~x, for booleans"""
-    return np.logical_not(x)
+    """~x, for booleans
+
+    >>> logical_not(Tensor([True, False]))
+    Tensor([False,  True], dtype=bool)
+    """
+    return np.logical_not(_boolean(x))
+
+
+def _boolean(x):
+    """x, if it is a boolean: for integers NumPy's & and logical_and differ."""
+    if np.asarray(x).dtype != bool:
+        raise DtypeError(
+            f"&, | and ~ are for booleans, and this is {np.asarray(x).dtype}: compare "
+            "it with something first"
+        )
+    return x
 
 
 for _op in (equal, not_equal, less, less_equal, greater, greater_equal):

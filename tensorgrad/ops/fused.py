@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from ..errors import ShapeError
-from ..graph import Variable, wrap
+from ..graph import Variable
 from ..kernels import kernel
 from ..op import fused, primitive
 from .elementwise import exp, tanh, where
 from .index import take_along_axis
-from .reduce import logsumexp, max, mean, sum
-from .shape import matrix_transpose, squeeze
+from .reduce import logsumexp, mean, sum
+from .shape import matrix_transpose, rows, squeeze
 
 
 @primitive
@@ -34,8 +34,8 @@ def gelu(x, *, approximate="none"):
     approximate="tanh" is GPT-2's: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
     Source: Hendrycks and Gimpel, Gaussian Error Linear Units, arXiv 1606.08415.
 
-    >>> gelu(Tensor([-1.0, 0.0, 1.0]))
-    Tensor([-0.15865526,  0.        ,  0.84134474], dtype=float32)
+    >>> gelu(Tensor([-100.0, 0.0, 100.0]))
+    Tensor([ -0.,   0., 100.], dtype=float32)
     """
     if approximate == "tanh":
         inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
@@ -69,22 +69,23 @@ def softmax(x, *, axis=-1):
     >>> softmax(Tensor([0.0, 0.0]))
     Tensor([0.5, 0.5], dtype=float32)
     """
-    weights = exp(x - finite(max(x, axis=axis, keepdims=True)))
+    weights = exp(x - _top(x, axis))
     total = sum(weights, axis=axis, keepdims=True)
     return weights / where(total == 0, 1.0, total)
 
 
-def finite(top):
-    """A maximum as a constant to subtract: it cancels, so it has no derivative."""
-    data = top._data if isinstance(top, Variable) else top
-    data = np.where(np.isfinite(data), data, data.dtype.type(0))
-    return wrap(data) if isinstance(top, Variable) else data
+def _top(x, axis):
+    """The maximum as a constant to subtract: it cancels, so it has no derivative."""
+    data = x._data if isinstance(x, Variable) else x
+    top = np.max(data, axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(top), top, data.dtype.type(0))
 
 
 def _along_last(run, axis, *arrays):
     """`run` on arrays with `axis` moved to the end, and its result moved back."""
-    last = all(axis in (-1, x.ndim - 1) for x in arrays)
-    if last:
+    if not arrays[0].ndim:
+        raise ShapeError("softmax and log_softmax need at least one axis")
+    if axis in (-1, arrays[0].ndim - 1):
         return run(*arrays)
     return np.moveaxis(run(*[np.moveaxis(x, axis, -1) for x in arrays]), -1, axis)
 
@@ -138,9 +139,11 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
 
 @layer_norm.forward
 def _(x, weight=None, bias=None, *, eps=1e-5):
+    if not x.ndim:
+        raise ShapeError("layer_norm needs at least one axis")
     for name, p in (("weight", weight), ("bias", bias)):
         if p is not None and p.shape != x.shape[-1:]:
-            raise ShapeError(f"layer_norm: x {x.shape} with a {name} of shape {p.shape}")
+            raise ShapeError(f"layer_norm: x {x.shape} with a {name} of {p.shape}")
     return kernel("layer_norm", x)(x, weight, bias, eps)
 
 
@@ -165,15 +168,17 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
     known = targets != ignore_index
     index = np.expand_dims(np.where(known, targets, 0), -1)
     picked = squeeze(take_along_axis(scores, index, axis=-1), axis=-1)
-    smooth = mean(scores, axis=-1)
-    losses = (label_smoothing - 1.0) * picked - label_smoothing * smooth
+    losses = (label_smoothing - 1.0) * picked
+    if label_smoothing:  # 0 * inf would be NaN
+        losses = losses - label_smoothing * mean(scores, axis=-1)
     return where(known, losses, 0.0)
 
 
 @cross_entropy.forward
 def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
     targets = np.asarray(targets)
-    if targets.shape != logits.shape[:-1] or targets.dtype.kind not in "iu":
+    fits = logits.ndim > 0 and targets.shape == logits.shape[:-1]
+    if not fits or targets.dtype.kind not in "iu":
         raise ShapeError(
             f"cross_entropy: logits {logits.shape} need integer targets of shape "
             f"{logits.shape[:-1]}; got {targets.dtype} {targets.shape}"
@@ -183,7 +188,7 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
     if (outside & (targets != ignore_index)).any():
         bad = targets[outside & (targets != ignore_index)][0]
         raise ShapeError(f"cross_entropy: target {bad} is not among {n} classes")
-    flat, flat_targets = logits.reshape(-1, n), targets.reshape(-1).astype(np.int64)
+    flat, flat_targets = rows(logits), targets.reshape(-1).astype(np.int64)
     losses, log_normaliser = kernel("cross_entropy", flat)(
         flat, flat_targets, ignore_index, label_smoothing
     )
@@ -192,8 +197,7 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
 
 @cross_entropy.backward
 def _(g, logits, targets, log_normaliser, ignore_index, label_smoothing):
-    n = logits.shape[-1]
-    flat = logits.reshape(-1, n)
+    flat = rows(logits)
     gflat = kernel("cross_entropy_backward", flat)(
         np.ascontiguousarray(np.asarray(g).reshape(-1)),
         flat,
@@ -207,8 +211,9 @@ def _(g, logits, targets, log_normaliser, ignore_index, label_smoothing):
 
 @fused
 def attention(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None):
-    """softmax(q @ k.T * scale + mask) @ v: (..., T, D) and two (..., S, D) -> (..., T, D).
+    """softmax(q @ k.T * scale + mask) @ v
 
+    q is (..., T, D), k (..., S, D), v (..., S, E) and the result (..., T, E).
     `mask` broadcasts to (..., T, S): booleans, True where a query may look, or
     numbers that are added. `causal` lets query t see the keys up to t + S - T. A row
     that may look nowhere gives zeros. `dropout_mask` multiplies the weights. `scale`
@@ -228,7 +233,7 @@ def attention(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None
 
 
 def _scale(q, scale):
-    return 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    return 1 / math.sqrt(q.shape[-1] or 1) if scale is None else scale
 
 
 def causal_mask(t, s):
@@ -258,10 +263,13 @@ def _four_axes(q, k, v, mask, dropout_mask, *like_q):
         mask, dropout_mask = [
             m if m is None else np.broadcast_to(m, full) for m in (mask, dropout_mask)
         ]
-    return [
-        x if x is None else x.reshape(-1, *((1,) * (4 - x.ndim) + x.shape)[-3:])
-        for x in (q, k, v, mask, dropout_mask, *like_q)
-    ]
+    xs = (q, k, v, mask, dropout_mask, *like_q)
+    return [None if x is None else _fold((1,) * (4 - x.ndim), x) for x in xs]
+
+
+def _fold(ones, x):
+    *lead, n, t, d = ones + x.shape
+    return x.reshape(math.prod(lead), n, t, d)
 
 
 @attention.backward

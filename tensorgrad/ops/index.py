@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import primitive
 from .elementwise import where
 from .shape import reshape
+from .shape import rows as as_rows
 
 
 @primitive
@@ -40,13 +42,15 @@ scatter_add.gradient(x=lambda g, key: g[key])
 
 
 def may_repeat(key):
-    """Whether an index can pick an element twice: only arrays of integers can."""
+    """Whether an index can pick an element twice: sequences of integers can."""
     parts = key if isinstance(key, tuple) else (key,)
-    return any(
-        isinstance(part, list)
-        or (isinstance(part, np.ndarray) and part.ndim > 0 and part.dtype != bool)
-        for part in parts
-    )
+    return not all(map(_picks_once, parts))
+
+
+def _picks_once(part):
+    if isinstance(part, np.ndarray):
+        return part.ndim == 0 or part.dtype == bool
+    return part is None or part is ... or isinstance(part, int | np.integer | slice)
 
 
 @primitive(broadcasts=True)
@@ -63,8 +67,16 @@ def setitem(x, value, *, key):
 
 setitem.gradient(
     x=lambda g, key: setitem(g, 0.0, key=key),
-    value=lambda g, key: where(written(key, g.shape), g[key], 0.0),
+    value=lambda g, key, value_shape: _assigned(
+        where(written(key, g.shape), g[key], 0.0), value_shape
+    ),
 )
+
+
+def _assigned(g, shape):
+    """g with leading axes of length 1 that an assignment drops from its value."""
+    extra = len(shape) - g.ndim
+    return g if extra <= 0 else reshape(g, shape=(1,) * extra + g.shape)
 
 
 def written(key, shape):
@@ -88,10 +100,11 @@ def take(x, indices, *, axis=None):
 
 
 def _put_back(g, indices, x_shape, axis):
+    indices = np.asarray(indices, int)
     if axis is None:
         flat = scatter_add(g, key=indices, shape=(math.prod(x_shape),))
         return reshape(flat, shape=x_shape)
-    key = (slice(None),) * (axis % len(x_shape)) + (np.asarray(indices),)
+    key = (slice(None),) * (axis % len(x_shape)) + (indices,)
     return scatter_add(g, key=key, shape=x_shape)
 
 
@@ -100,25 +113,36 @@ take.gradient(x=_put_back, indices=None)
 
 @primitive
 def embedding(weight, tokens):
-    """weight[tokens]: a row (C,) of weight (V, C) for each token.
+    """weight[tokens]: a row (C,) of weight (V, C) for each integer in tokens.
 
     >>> embedding(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0]))
     Tensor([[3., 4.], [1., 2.]], dtype=float32)
     """
+    if weight.ndim != 2 or np.asarray(tokens).dtype.kind not in "iu":
+        raise ShapeError(
+            f"embedding: weight {weight.shape} should be (V, C) and tokens integers; "
+            f"these are {np.asarray(tokens).dtype}"
+        )
     return weight[tokens]
 
 
 @primitive
 def scatter_rows(x, tokens, *, rows):
-    """Zeros (rows, C), with each row of x (..., C) added at its token."""
+    """Zeros (rows, C), with each row of x (..., C) added at its token.
+
+    >>> scatter_rows(Tensor([[1.0], [2.0], [3.0]]), np.array([0, 1, 0]), rows=2)
+    Tensor([[4.], [2.]], dtype=float32)
+    """
     out = np.zeros((rows, x.shape[-1]), x.dtype)
-    flat = x.reshape(-1, x.shape[-1])
+    flat = as_rows(x)
     kernel("scatter_add_rows", flat)(out, np.asarray(tokens).reshape(-1), flat)
     return out
 
 
 embedding.gradient(
-    weight=lambda g, tokens, weight_shape: scatter_rows(g, tokens, rows=weight_shape[0]),
+    weight=lambda g, tokens, weight_shape: scatter_rows(
+        g, tokens, rows=weight_shape[0]
+    ),
     tokens=None,
 )
 scatter_rows.gradient(x=lambda g, tokens: embedding(g, tokens), tokens=None)

@@ -1,6 +1,5 @@
 """Products of matrices, and sums of products."""
 
-import itertools
 import string
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..op import primitive
 from .reduce import sum
-from .shape import expand_dims, matrix_transpose, reshape, squeeze
+from .shape import expand_dims, matrix_transpose, rows, squeeze
 
 
 @primitive(broadcasts=True)
@@ -22,8 +21,9 @@ def matmul(x, y):
     """
     if x.ndim and y.ndim and x.shape[-1] != y.shape[-1 if y.ndim == 1 else -2]:
         raise ShapeError(
-            f"matmul: {x.shape} @ {y.shape}: the last axis of the left ({x.shape[-1]}) "
-            f"must equal the {'only' if y.ndim == 1 else 'second to last'} of the right "
+            f"matmul: {x.shape} @ {y.shape}: the last axis of the left "
+            f"({x.shape[-1]}) must equal the "
+            f"{'only' if y.ndim == 1 else 'second to last'} of the right "
             f"({y.shape[-1 if y.ndim == 1 else -2]}). Transpose one with .mT?"
         )
     return np.matmul(x, y)
@@ -41,8 +41,7 @@ def _matmul_y(g, x, y_shape):
     g = _as_matrix(g, x.shape, y_shape)
     x = expand_dims(x, axis=0) if x.ndim == 1 else x
     if len(y_shape) <= 2 < g.ndim:
-        x = reshape(x, shape=(-1, x.shape[-1]))
-        g = reshape(g, shape=(-1, g.shape[-1]))
+        x, g = rows(x), rows(g)
     gy = matrix_transpose(x) @ g
     return squeeze(gy, axis=-1) if len(y_shape) == 1 else gy
 
@@ -66,25 +65,23 @@ def linear(x, weight, bias=None):
     """
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ShapeError(
-            f"linear: x {x.shape} needs a weight (outputs, {x.shape[-1:]}); "
-            f"this one is {weight.shape}"
+            f"linear: x {x.shape} and weight {weight.shape} should be (..., n) "
+            "and (m, n)"
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError(f"linear: weight {weight.shape} with a bias of {bias.shape}")
     # One product of two matrices is far quicker than a batch of small ones.
-    out = x.reshape(-1, x.shape[-1]) @ weight.T
+    out = rows(x) @ weight.T
     if bias is not None:
-        out += bias
+        out = np.add(out, bias, out if bias.dtype == out.dtype else None)
     return out.reshape(*x.shape[:-1], len(weight))
 
 
 linear.gradient(
     x=lambda g, weight: linear(g, matrix_transpose(weight)),
-    weight=lambda g, x: matrix_transpose(_rows(g)) @ _rows(x),
-    bias=lambda g: sum(_rows(g), axis=0),
+    weight=lambda g, x: matrix_transpose(rows(g)) @ rows(x),
+    bias=lambda g: sum(rows(g), axis=0),
 )
-
-
-def _rows(x):
-    return reshape(x, shape=(-1, x.shape[-1]))
 
 
 def einsum(subscripts, *operands):
@@ -98,7 +95,11 @@ def einsum(subscripts, *operands):
 
 @primitive(broadcasts=True)
 def contract(*xs, subscripts):
-    """einsum with `subscripts` in full, such as "ij,jk->ik": no ellipsis, no spaces."""
+    """einsum with `subscripts` in full, such as "ij,jk->ik": no ellipsis, no spaces.
+
+    >>> contract(Tensor([[1.0, 2.0], [3.0, 4.0]]), subscripts="ii->")
+    Tensor(5., dtype=float32)
+    """
     return np.einsum(subscripts, *xs, optimize=len(xs) > 2)
 
 
@@ -113,16 +114,19 @@ def _contract_xs(g, xs, subscripts, needed):
 
 
 def _contract_one(g, xs, labels, out, i):
-    others = [(x, l) for j, (x, l) in enumerate(zip(xs, labels, strict=True)) if j != i]
-    terms, target = [(g, out), *others], ""
+    others = [j for j in range(len(xs)) if j != i]
+    terms, target = [(g, out), *((xs[j], labels[j]) for j in others)], ""
     unused = (c for c in string.ascii_letters if c not in "".join([*labels, out]))
-    present = set(out).union(*[l for _, l in others])
+    lengths = {}
+    for x, names in terms:
+        sizes = zip(names, x.shape, strict=True)
+        lengths |= {c: n for c, n in sizes if lengths.get(c, 1) == 1}
     for label, n in zip(labels[i], xs[i].shape, strict=True):
         if label in target:  # a diagonal was read: put it back with an identity
             second = next(unused)
             terms.append((np.eye(n, dtype=g.dtype), label + second))
             label = second
-        elif label not in present:  # summed away here alone: spread it with ones
+        elif lengths.get(label, 1) == 1:  # summed or stretched here: spread with ones
             terms.append((np.ones(n, g.dtype), label))
         target += label
     arrays, names = zip(*terms, strict=True)
@@ -134,21 +138,23 @@ contract.gradient(xs=_contract_xs)
 
 def explicit(subscripts, operands):
     """Subscripts with the ellipsis spelt out, and an output if none was given."""
+    if not isinstance(subscripts, str):
+        raise TypeError("einsum: first the subscripts, a string such as 'ij,jk->ik'")
     inputs, arrow, out = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
         raise ShapeError(
             f"einsum: {subscripts!r} names {len(terms)} operands, got {len(operands)}"
         )
-    unused = [c for c in string.ascii_letters if c not in subscripts]
-    lengths = [
-        np.ndim(x) - len(t.replace("...", "")) for t, x in zip(terms, operands, strict=True)
+    extra = [
+        np.ndim(x) - len(term.replace("...", "")) if "..." in term else 0
+        for term, x in zip(terms, operands, strict=True)
     ]
-    widest = max(itertools.chain([0], (n for t, n in zip(terms, lengths) if "..." in t)))
-    spread = "".join(unused[:widest])
+    unused = [c for c in string.ascii_letters if c not in subscripts]
+    spread = "".join(unused[: max([0, *extra])])
     spelt = [
-        t.replace("...", spread[widest - n :]) if "..." in t else t
-        for t, n in zip(terms, lengths, strict=True)
+        term.replace("...", spread[len(spread) - n :])
+        for term, n in zip(terms, extra, strict=True)
     ]
     if not arrow:
         named = inputs.replace(",", "").replace(".", "")

@@ -57,7 +57,7 @@ def var(x, *, axis=None, ddof=0, keepdims=False):
 
 var.gradient(
     x=lambda g, x, axis, ddof: (
-        keep(g * (2.0 / (reduced_size(x.shape, axis) - ddof)), x.shape, axis)
+        keep(g * 2.0 / (reduced_size(x.shape, axis) - ddof), x.shape, axis)
         * (x - mean(x, axis=axis, keepdims=True))
     )
 )
@@ -75,7 +75,11 @@ def max(x, *, axis=None, keepdims=False):
 
 @primitive
 def min(x, *, axis=None, keepdims=False):
-    """The smallest element. Elements that tie share the gradient evenly."""
+    """The smallest element. Elements that tie share the gradient evenly.
+
+    >>> min(Tensor([[1.0, 5.0], [7.0, 3.0]]), axis=1)
+    Tensor([1., 3.], dtype=float32)
+    """
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
@@ -93,17 +97,19 @@ min.gradient(x=_share)
 def logsumexp(x, *, axis=None, keepdims=False):
     """log sum e^x, without overflow; -inf for a row of nothing but -inf.
 
-    >>> logsumexp(Tensor([1000.0, 1000.0]))
-    Tensor(1000.6931, dtype=float32)
+    >>> logsumexp(Tensor([0.0, 0.0]))
+    Tensor(0.6931472, dtype=float32)
     """
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True) if x.size else x.dtype.type(0)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
         out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdims else out.reshape(np.sum(x, axis=axis).shape)
+    return out if keepdims else np.squeeze(out, axis)
 
 
-logsumexp.gradient(x=lambda g, x, out, axis: keep(g, x.shape, axis) * _softmax(x, out, axis))
+logsumexp.gradient(
+    x=lambda g, x, out, axis: keep(g, x.shape, axis) * _softmax(x, out, axis)
+)
 
 
 def _softmax(x, out, axis):

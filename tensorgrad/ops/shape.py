@@ -4,13 +4,19 @@ import math
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..op import primitive
 
 
 @primitive
 def astype(x, *, dtype):
-    """x in another floating dtype."""
+    """x in another floating dtype.
+
+    >>> astype(Tensor([1.5, 2.5]), dtype="float64")
+    Tensor([1.5, 2.5], dtype=float64)
+    """
+    if np.dtype(dtype).kind != "f":
+        raise DtypeError(f"astype: {dtype} has no gradients; use Tensor.astype")
     return x.astype(dtype)
 
 
@@ -25,7 +31,7 @@ def sum_to(x, *, shape):
     Tensor([[3.], [7.]], dtype=float32)
     """
     lead = x.ndim - len(shape)
-    stretched = (i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
+    stretched = [i for i, n in enumerate(x.shape) if i >= lead and shape[i - lead] != n]
     axes = (*range(lead), *stretched)
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(shape)
 
@@ -40,8 +46,11 @@ def broadcast_to(x, *, shape):
     out = np.empty(shape, x.dtype)
     try:
         out[...] = x  # for small arrays far quicker than numpy.broadcast_to
-    except ValueError as error:
-        raise ShapeError(f"broadcast_to: {x.shape} does not broadcast to {shape}") from error
+        fits = x.ndim <= out.ndim  # assignment would drop leading axes of length 1
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"broadcast_to: {x.shape} does not broadcast to {shape}")
     return out
 
 
@@ -126,6 +135,8 @@ def concatenate(*xs, axis=0):
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])])
     Tensor([1., 2., 3.], dtype=float32)
     """
+    if axis is None:
+        raise ShapeError("concatenate: name an axis; for None, flatten() them first")
     return np.concatenate(xs, axis=axis)
 
 
@@ -150,22 +161,14 @@ concatenate.gradient(
 
 def _join(g, indices_or_sections, axis, x_shape):
     """The parts' gradients joined again, zeros for a part that was not used."""
-    n = x_shape[axis]
-    if isinstance(indices_or_sections, int | np.integer):
-        step = n // indices_or_sections if indices_or_sections else 0
-        bounds = [i * step for i in range(indices_or_sections + 1)]
-        parts = [slice(a, b) for a, b in zip(bounds, bounds[1:])]
-    else:
-        bounds = [None, *map(int, indices_or_sections), None]
-        parts = [slice(a, b) for a, b in zip(bounds, bounds[1:])]
+    parts = np.split(np.broadcast_to(False, x_shape), indices_or_sections, axis=axis)
     some = next(gx for gx in g if gx is not None)
-    lengths = [len(range(*part.indices(n))) for part in parts]
-    axis %= len(x_shape)
-    zeros = [
-        np.zeros((*x_shape[:axis], m, *x_shape[axis + 1 :]), some.dtype) for m in lengths
-    ]
     return concatenate(
-        [z if gx is None else gx for gx, z in zip(g, zeros, strict=True)], axis=axis
+        [
+            np.zeros(part.shape, some.dtype) if gx is None else gx
+            for gx, part in zip(g, parts, strict=True)
+        ],
+        axis=axis,
     )
 
 
@@ -193,14 +196,12 @@ def unstack(x, *, axis=0):
 
 
 stack.gradient(xs=lambda g, axis: unstack(g, axis=axis))
-unstack.gradient(
-    x=lambda g, axis: stack([_zeros_for(g) if gx is None else gx for gx in g], axis=axis)
-)
+unstack.gradient(x=lambda g, axis: stack(_zeros_for_none(g), axis=axis))
 
 
-def _zeros_for(g):
+def _zeros_for_none(g):
     some = next(gx for gx in g if gx is not None)
-    return np.zeros(some.shape, some.dtype)
+    return [np.zeros(some.shape, some.dtype) if gx is None else gx for gx in g]
 
 
 @primitive
@@ -232,4 +233,10 @@ def kept_shape(shape, axis):
 
 def reduced_size(shape, axis):
     """How many elements a reduction over `axis` combines into one."""
-    return math.prod(n for n, k in zip(shape, kept_shape(shape, axis)) if k == 1)
+    kept = zip(shape, kept_shape(shape, axis), strict=True)
+    return math.prod(n for n, k in kept if k == 1)
+
+
+def rows(x):
+    """x as a matrix: (..., n) -> (all the rest, n)."""
+    return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))

@@ -1,0 +1,338 @@
+"""The compiled kernels equal the plain ones, and the choice between them is kept."""
+
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorgrad.kernels import kernel, reference
+
+needs_numba = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason="numba is not installed"
+)
+# An element is a few dozen roundings of numbers around 1, or a sum of up to 70 such
+# in another order: 100 to 200 units in the last place of the largest one.
+TOLERANCE = {"float32": 2e-5, "float64": 5e-14}
+LAYOUTS = ["plain", "transposed", "gaps", "read-only"]
+SPECIAL = [math.nan, -math.nan, math.inf, -math.inf, 0.0, -0.0]
+NAMES = [
+    *("gelu_tanh", "gelu_tanh_backward", "gelu_erf", "gelu_erf_backward", "erf"),
+    *("layer_norm", "layer_norm_backward", "softmax", "softmax_backward"),
+    *("log_softmax", "log_softmax_backward", "cross_entropy"),
+    *("cross_entropy_backward", "attention", "attention_backward"),
+    *("scatter_add_rows", "adamw", "sum_rows"),
+]
+
+
+def compiled():
+    from tensorgrad.kernels import numba
+
+    return numba
+
+
+def laid_out(x, layout):
+    """The same values behind other strides, or in memory that refuses writes."""
+    if layout == "transposed":
+        return x.T.copy().T
+    if layout == "gaps" and x.ndim:
+        return np.repeat(x, 2, axis=-1)[..., ::2]
+    if layout == "read-only":
+        x.flags.writeable = False
+    return x
+
+
+@st.composite
+def sources(draw, extremes=True):
+    """make(*shape): arrays of one dtype and layout, some with NaN and infinities."""
+    dtype = draw(st.sampled_from(["float32", "float64"]))
+    layout = draw(st.sampled_from(LAYOUTS))
+    special = draw(st.lists(st.sampled_from(SPECIAL), max_size=2)) if extremes else []
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+
+    def make(*shape, finite=False):
+        x = rng.standard_normal(shape)
+        if x.size and not finite:
+            x.flat[rng.integers(0, x.size, len(special))] = special
+        return laid_out(x.astype(dtype), layout)
+
+    make.rng, make.dtype = rng, np.dtype(dtype)
+    return make
+
+
+shapes = st.sampled_from(
+    [(0,), (1,), (7,), (0, 3), (1, 1), (3, 2), (2, 3, 5), (4, 64), (2, 70), (3, 0, 2)]
+)
+with_features = shapes.filter(lambda shape: shape[-1] > 0)
+
+
+def parts(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def assert_same(got, expected):
+    """Same shapes and dtypes, same NaN and infinities, the rest to rounding."""
+    for one, other in zip(parts(got), parts(expected), strict=True):
+        if other is None:
+            assert one is None
+            continue
+        assert isinstance(one, np.ndarray)
+        assert isinstance(other, np.ndarray)
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        scale = 1 + float(np.abs(other[np.isfinite(other)]).max(initial=0))
+        atol = TOLERANCE[other.dtype.name] * scale
+        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+
+
+def assert_agree(name, *args):
+    """The two sets agree, the compiled one repeats bit for bit; the plain result."""
+    expected = getattr(reference, name)(*args)
+    got = getattr(compiled(), name)(*args)
+    assert_same(got, expected)
+    for one, other in zip(
+        parts(got), parts(getattr(compiled(), name)(*args)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    return expected
+
+
+def test_both_sets_have_every_kernel():
+    for name in NAMES:
+        assert callable(getattr(reference, name))
+        assert kernel(name, np.zeros(1)) is getattr(reference, name)
+
+
+@needs_numba
+def test_large_arrays_of_floats_are_compiled():
+    large = np.zeros(1 << 14, np.float32)
+    for name in NAMES:
+        assert kernel(name, large) is getattr(compiled(), name)
+        assert kernel(name, large[1:]) is getattr(reference, name)
+        for dtype in np.float16, np.int64, np.dtype(">f4"):
+            assert kernel(name, large.astype(dtype)) is getattr(reference, name)
+
+
+@needs_numba
+@given(sources(), shapes | st.just(()), st.booleans())
+def test_elementwise(make, shape, huge):
+    x = make(*shape) * make.dtype.type(1e30 if huge else 3)
+    g = make(*shape, finite=True)  # infinity times a tail asks if it rounded to 0
+    for name in "gelu_tanh", "gelu_erf":
+        assert_agree(name, x)
+        assert_agree(f"{name}_backward", g, x)
+    assert_agree("erf", x)
+
+
+@needs_numba
+@given(sources(), with_features, st.booleans(), st.booleans())
+def test_layer_norm(make, shape, weighted, biased):
+    x, g = make(*shape), make(*shape)
+    weight = make(shape[-1]) if weighted else None
+    bias = make(shape[-1]) if biased else None
+    # with a large eps two close features do not blow rounding up
+    _, mean, rstd = assert_agree("layer_norm", x, weight, bias, 0.1)
+    assert_agree("layer_norm_backward", g, x, weight, mean, rstd)
+
+
+@needs_numba
+@given(sources(), shapes)
+def test_softmax(make, shape):
+    x, g = make(*shape), make(*shape)
+    for name in "softmax", "log_softmax":
+        out = assert_agree(name, x)
+        assert_agree(f"{name}_backward", g, out)
+
+
+@needs_numba
+@given(
+    sources(),
+    st.sampled_from([0, 1, 5]),
+    st.sampled_from([1, 2, 65]),
+    st.sampled_from([-100, -1, 0]),
+    st.sampled_from([0.0, 0.1, 1.0]),
+)
+def test_cross_entropy(make, rows, classes, ignored, smoothing):
+    logits, g = make(rows, classes), make(rows)
+    targets = make.rng.integers(0, classes, rows)
+    targets[::3] = ignored
+    choices = ignored, smoothing
+    losses, normaliser = assert_agree("cross_entropy", logits, targets, *choices)
+    assert not losses[targets == ignored].any()
+    args = g, logits, targets, normaliser, *choices
+    gx = assert_agree("cross_entropy_backward", *args)
+    assert not gx[targets == ignored].any()
+
+
+def draw_mask(make, kind, sizes):
+    if kind is None:
+        return None
+    batches, heads, queries, keys = sizes
+    shape = {
+        "padding": (batches, 1, 1, keys),
+        "square": (queries, keys),
+        "all": sizes,
+        "additive": (1, heads, queries, keys),
+    }[kind]
+    allowed = make.rng.random(shape) < 0.6
+    if kind != "additive":
+        return allowed
+    return np.where(allowed, make.rng.standard_normal(shape), -np.inf)
+
+
+@needs_numba
+@given(
+    st.booleans().flatmap(lambda c: st.tuples(st.just(c), sources(extremes=not c))),
+    st.sampled_from([(1, 1, 1, 1), (2, 3, 4, 4), (2, 2, 3, 7), (1, 2, 7, 3)])
+    | st.sampled_from([(0, 2, 3, 3), (2, 2, 0, 3), (2, 2, 3, 0), (2, 1, 130, 70)]),
+    st.sampled_from([None, "padding", "square", "all", "additive"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_attention(causal_and_make, sizes, kind, dropout, heads_last):
+    # What a causal mask hides is skipped, or multiplied by 0: for NaN no equality.
+    causal, make = causal_and_make
+    batches, heads, queries, keys = sizes
+
+    def draw(length, width=8):
+        if heads_last:
+            return make(batches, length, heads, width).swapaxes(1, 2)
+        return make(batches, heads, length, width)
+
+    q, k, v, g = draw(queries), draw(keys), draw(keys, 5), draw(queries, 5)
+    mask, dropped = draw_mask(make, kind, sizes), None
+    if dropout:
+        dropped = ((make.rng.random(sizes) < 0.5) * 2).astype(make.dtype)
+    rest = mask, dropped, causal, 0.4
+    out, normaliser = assert_agree("attention", q, k, v, *rest)
+    empty = np.isposinf(normaliser[..., 0])
+    finite = all(np.isfinite(x).all() for x in (k, v, g))
+    assert not (finite and out[empty].any())
+    args = g, q, k, v, out, normaliser, *rest
+    gq, _, _ = assert_agree("attention_backward", *args)
+    assert not (finite and gq[empty].any())
+
+
+@needs_numba
+@given(sources(), st.sampled_from([0, 1, 9]), st.sampled_from([0, 1, 7, 64]))
+def test_scatter_add_rows(make, count, width):
+    indices = make.rng.integers(-5, 5, count)
+    g, first = make(count, width), np.ones((5, width), make.dtype)
+    outs = [first.copy(), first.copy(), np.asfortranarray(first)]
+    reference.scatter_add_rows(outs[0], indices, g)
+    for out in outs[1:]:
+        compiled().scatter_add_rows(out, indices, g)
+        np.testing.assert_array_equal(out, outs[0])  # the same sums, in order
+    with np.errstate(invalid="ignore"):
+        assert_same(reference.sum_rows(g), np.add.reduce(g, axis=0))
+
+
+@needs_numba
+@given(sources(), st.sampled_from([(), (0,), (3, 5), (70,)]), st.integers(1, 9))
+def test_adamw(make, shape, step):
+    param, grad, m, v = (np.array(make(*shape)) for _ in range(4))
+    v *= v
+    values = 1e-2, 0.9, 0.99, 1e-8, 0.1, step, 0.5
+    plain = [x.copy() for x in (param, m, v)]
+    reference.adamw(plain[0], grad, *plain[1:], *values)
+    for order in "C", "F":
+        fast = [x.copy(order=order) for x in (param, m, v)]
+        compiled().adamw(fast[0], grad, *fast[1:], *values)
+        assert_same(tuple(fast), tuple(plain))
+
+
+@pytest.mark.parametrize("target", [-1, 3])
+@pytest.mark.parametrize(
+    "module", ["reference", pytest.param("numba", marks=needs_numba)]
+)
+def test_indices_outside_are_refused_before_anything_is_written(module, target):
+    chosen = reference if module == "reference" else compiled()
+    with pytest.raises(IndexError, match=f"target {target} in row 1 .* 3 classes"):
+        chosen.cross_entropy(np.zeros((2, 3)), np.array([0, target]), -100, 0.0)
+    out = np.zeros((3, 2))
+    indices = np.array([0, 3 if target > 0 else -4])
+    with pytest.raises(IndexError, match="outside the 3 rows"):
+        chosen.scatter_add_rows(out, indices, np.ones((2, 2)))
+    assert not out.any()
+
+
+@needs_numba
+def test_threads_repeat_bit_for_bit():
+    q = np.random.default_rng(0).standard_normal((2, 2, 80, 8)).astype(np.float32)
+    rest = None, None, True, 0.3
+
+    def both(_):
+        out, normaliser = compiled().attention(q, q, q, *rest)
+        return out, *compiled().attention_backward(q, q, q, q, out, normaliser, *rest)
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(both, range(12))
+    for other in others:
+        for one, two in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def run(code, **environment):
+    """The last line that a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1]
+
+
+CHOOSE = """
+import numpy as np, sys
+{before}
+from tensorgrad.kernels import kernel
+chosen = kernel("softmax", np.zeros(100_000, np.float32)).__module__
+print(chosen, "numba" in sys.modules)
+"""
+BROKEN = "sys.modules['numba'] = None"  # what `import numba` finds: ImportError
+
+
+def test_a_missing_numba_means_reference():
+    chosen, _ = run(CHOOSE.format(before=BROKEN)).split()
+    assert chosen == "tensorgrad.kernels.reference"
+
+
+def test_the_environment_keeps_numba_out():
+    chosen = run(CHOOSE.format(before=""), TENSORGRAD_KERNELS="reference")
+    assert chosen == "tensorgrad.kernels.reference False"
+
+
+@needs_numba
+@pytest.mark.parametrize("trouble", ["no folder", "full disk", "broken files"])
+def test_no_trouble_with_the_disk_stops_a_kernel(trouble, tmp_path, monkeypatch):
+    from numba.core import caching, config
+
+    from tensorgrad.kernels.numba_jit import compiled as compile_kernel
+
+    def refuse(*_):
+        raise OSError("the disk says no")
+
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    if trouble == "no folder":
+        monkeypatch.setattr(caching.FunctionCache, "__init__", refuse)
+    if trouble == "full disk":
+        monkeypatch.setattr(caching.IndexDataCacheFile, "_save_data", refuse)
+
+    def double(x):
+        return x + x
+
+    assert compile_kernel(double)(1.5) == 3.0
+    files = list(tmp_path.rglob("*.nb*"))
+    assert bool(files) == (trouble != "no folder")
+    if trouble == "broken files":
+        for file in files:
+            file.write_bytes(b"torn")
+    assert compile_kernel(double)(1.5) == 3.0
+    assert all(file.read_bytes() != b"torn" for file in files)

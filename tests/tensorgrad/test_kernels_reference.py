@@ -1,0 +1,164 @@
+"""The plain kernels are their formulas: derivatives, corner cases, PyTorch."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tensorgrad.kernels import reference
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def numeric(function, inputs, directions, g):
+    """<g, derivative of function along the directions>, from central differences."""
+    step = 1e-6
+    ends = [
+        function(
+            *(x + sign * step * d for x, d in zip(inputs, directions, strict=True))
+        )
+        for sign in (1, -1)
+    ]
+    return ((ends[0] - ends[1]) * g).sum() / (2 * step)
+
+
+def backward_cases():
+    """Name, forward of arrays, its arrays, and gradients of them given g."""
+    r, x = reference, normal(3, 5)
+    for name in "gelu_tanh", "gelu_erf":
+        forward, backward = getattr(r, name), getattr(r, f"{name}_backward")
+        yield name, forward, [x], lambda g, b=backward: [b(g, x)]
+    for name in "softmax", "log_softmax":
+        forward, backward = getattr(r, name), getattr(r, f"{name}_backward")
+        yield name, forward, [x], lambda g, f=forward, b=backward: [b(g, f(x))]
+
+    def norm_backward(g):
+        _, mean, rstd = r.layer_norm(x, x[0], x[1], 1e-5)
+        return r.layer_norm_backward(g, x, x[0], mean, rstd)
+
+    def norm(x, weight, bias):
+        return r.layer_norm(x, weight, bias, 1e-5)[0]
+
+    yield "layer_norm", norm, [x, x[0], x[1]], norm_backward
+    targets, rest = np.array([4, -100, 1]), (-100, 0.1)
+
+    def entropy_backward(g):
+        normaliser = r.cross_entropy(x, targets, *rest)[1]
+        return [r.cross_entropy_backward(g, x, targets, normaliser, *rest)]
+
+    def entropy(x):
+        return r.cross_entropy(x, targets, *rest)[0]
+
+    yield "cross_entropy", entropy, [x], entropy_backward
+    heads = [normal(2, 2, length, 4, seed=length) for length in (3, 5, 5)]
+    mask = np.array([True, True, False, True, True])
+    dropout = 2.0 * (normal(2, 2, 3, 5) > 0)
+    more = mask, dropout, True, 0.5
+
+    def attention_backward(g):
+        results = r.attention(*heads, *more)
+        return r.attention_backward(g, *heads, *results, *more)
+
+    yield "attention", lambda *a: r.attention(*a, *more)[0], heads, attention_backward
+
+
+@pytest.mark.parametrize("case", list(backward_cases()), ids=lambda case: case[0])
+def test_backward_is_the_derivative(case):
+    _, forward, inputs, backward = case
+    directions = [normal(*x.shape, seed=7) for x in inputs]
+    g = normal(*forward(*inputs).shape, seed=8)
+    pairs = zip(backward(g), directions, strict=True)
+    expected = numeric(forward, inputs, directions, g)
+    # differences over 1e-6 of numbers around 1: 1e-10, times a few hundred terms
+    assert sum((gx * d).sum() for gx, d in pairs) == pytest.approx(expected, abs=1e-7)
+
+
+def test_erf_is_that_of_the_c_library():
+    x = np.concatenate([np.linspace(-7, 7, 4001), [0.5, -0.5, 1e-300, np.inf, -np.inf]])
+    expected = np.array([math.erf(v) for v in x])
+    np.testing.assert_allclose(reference.erf(x), expected, rtol=0, atol=2.3e-16)
+    single = reference.erf(x.astype(np.float32))
+    assert single.dtype == np.float32
+    # the rounding of x itself, times a slope below 1.13, and two of the result
+    np.testing.assert_allclose(single, expected, rtol=0, atol=3e-7)
+
+
+def test_rows_that_hold_nothing():
+    x = np.array([[-np.inf, -np.inf], [0.0, -np.inf]])
+    np.testing.assert_array_equal(reference.softmax(x), [[0, 0], [1, 0]])
+    q = normal(1, 1, 4, 2)
+    # four queries, two keys: under the causal mask the first two see neither
+    out, normaliser = reference.attention(
+        q, q[:, :, :2], q[:, :, :2], None, None, True, 1
+    )
+    assert not out[0, 0, :2].any()
+    assert np.isposinf(normaliser[0, 0, :2]).all()
+    np.testing.assert_allclose(out[0, 0, 2], q[0, 0, 0])
+
+
+def test_reference_is_pytorch():
+    torch = pytest.importorskip("torch")
+    functional, wrap = torch.nn.functional, torch.from_numpy
+    x, g = normal(6, 9), normal(6, 9, seed=1)
+    weight, bias = normal(9, seed=2), normal(9, seed=3)
+
+    def same(got, expected):
+        np.testing.assert_allclose(got, expected.detach().numpy(), rtol=0, atol=1e-12)
+
+    same(reference.gelu_tanh(x), functional.gelu(wrap(x), approximate="tanh"))
+    same(reference.gelu_erf(x), functional.gelu(wrap(x)))
+    norm = functional.layer_norm(wrap(x), (9,), wrap(weight), wrap(bias), 1e-5)
+    same(reference.layer_norm(x, weight, bias, 1e-5)[0], norm)
+    same(reference.log_softmax(x), functional.log_softmax(wrap(x), -1))
+    targets = np.array([0, 8, -7, 3, -7, 4])
+    logits = wrap(x).requires_grad_()
+    losses = functional.cross_entropy(
+        logits, wrap(targets), ignore_index=-7, label_smoothing=0.2, reduction="none"
+    )
+    losses.backward(wrap(g[:, 0].copy()))
+    ours, normaliser = reference.cross_entropy(x, targets, -7, 0.2)
+    same(ours, losses)
+    args = g[:, 0], x, targets, normaliser, -7, 0.2
+    same(reference.cross_entropy_backward(*args), logits.grad)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_reference_attention_is_pytorch(causal, masked):
+    torch = pytest.importorskip("torch")
+    arrays = [normal(2, 3, 5, 4, seed=seed) for seed in range(4)]
+    mask = np.tri(5, dtype=bool) | (normal(2, 1, 5, 5) > 0) if masked else None
+    q, k, v = (torch.from_numpy(x).requires_grad_() for x in arrays[:3])
+    allowed = np.ones((5, 5), bool) if mask is None else mask
+    theirs = torch.nn.functional.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        torch.from_numpy(allowed & np.tri(5, dtype=bool) if causal else allowed),
+    )
+    theirs.backward(torch.from_numpy(arrays[3]))
+    rest = mask, None, causal, 0.5
+    out, normaliser = reference.attention(*arrays[:3], *rest)
+    gradients = reference.attention_backward(
+        arrays[3], *arrays[:3], out, normaliser, *rest
+    )
+    np.testing.assert_allclose(out, theirs.detach().numpy(), rtol=0, atol=1e-12)
+    for ours, x in zip(gradients, (q, k, v), strict=True):
+        np.testing.assert_allclose(ours, x.grad.numpy(), rtol=0, atol=1e-12)
+
+
+def test_reference_adamw_is_pytorch():
+    torch = pytest.importorskip("torch")
+    ours = normal(4, 5)
+    theirs = torch.nn.Parameter(torch.from_numpy(ours.copy()))
+    betas, decay = (0.9, 0.95), 0.1
+    optimiser = torch.optim.AdamW([theirs], 1e-2, betas, 1e-8, decay)
+    m, v = np.zeros_like(ours), np.zeros_like(ours)
+    for step in range(1, 8):
+        g = normal(4, 5, seed=step)
+        theirs.grad = torch.from_numpy(g)
+        optimiser.step()
+        reference.adamw(ours, 2 * g, m, v, 1e-2, *betas, 1e-8, decay, step, 0.5)
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-14)
