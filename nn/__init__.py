@@ -1,0 +1,48 @@
+"""Modules, layers, losses, optimisers and schedules, on tensorgrad.
+
+>>> rng = np.random.default_rng(0)
+>>> model = Sequential(Linear(2, 16, rng=rng), Tanh(), Linear(16, 1, rng=rng))
+>>> optimizer = optim.AdamW(model.parameters(), lr=1e-2)
+>>> x, y = rng.standard_normal((2, 100, 2))
+>>> loss = losses.mse_loss(model(x), y[:, :1])
+>>> loss.backward()
+>>> optimizer.step()
+"""
+
+from . import init, losses, optim, schedules
+from .attention import MultiHeadAttention, merge_heads, split_heads
+from .layers import (
+    GELU,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    ModuleList,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from .module import Module, Parameter
+
+__all__ = [
+    "Module",
+    "Parameter",
+    "ModuleList",
+    "Sequential",
+    "Linear",
+    "Embedding",
+    "LayerNorm",
+    "Dropout",
+    "MultiHeadAttention",
+    "merge_heads",
+    "split_heads",
+    "ReLU",
+    "GELU",
+    "Tanh",
+    "Sigmoid",
+    "init",
+    "losses",
+    "optim",
+    "schedules",
+]

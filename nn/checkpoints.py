@@ -18,7 +18,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +74,22 @@ def save(
     return folder / f"step-{step}"
 
 
-def load(folder: StrPath, step: int | None = None) -> tuple[Groups, dict[str, Any]]:
+def load(
+    folder: StrPath, step: int | None = None, *, only: Collection[str] | None = None
+) -> tuple[Groups, dict[str, Any]]:
     """(tensors, state) of one step, as `save` was given them; default: `latest`.
 
-    Every file's size and SHA-256 are checked before a number of it is used. The
-    arrays are writable and belong to the caller. CheckpointError names the file
-    that is missing, truncated or edited, and the steps that are still good.
+    With `only`, no other groups are read. Every file's size and SHA-256 are checked
+    before a number of it is used. The arrays are writable and belong to the caller.
+    CheckpointError names the file that is missing, truncated or edited, and the
+    steps that are still good.
     """
     folder = Path(folder)
     wanted = latest_step(folder) if step is None else step
     if wanted is None:
         raise CheckpointError(f"{folder}: no checkpoint here. Is it a run folder?")
     try:
-        return _read(folder, wanted)
+        return _read(folder, wanted, only)
     except CheckpointError as error:
         raise CheckpointError(f"{error}. {_advice(folder, wanted)}") from None
 
@@ -218,10 +221,12 @@ def _failure(folder: Path, step: int, error: OSError) -> CheckpointError:
     return CheckpointError(f"{reason(error)} while writing {what}; {kept}{advice}")
 
 
-def _read(folder: Path, step: int) -> tuple[Groups, dict[str, Any]]:
-    place, content = _verified(folder, step)
+def _read(
+    folder: Path, step: int, only: Collection[str] | None
+) -> tuple[Groups, dict[str, Any]]:
+    place, content = _verified(folder, step, only)
     tensors = {}
-    for name in content["files"]:
+    for name in _chosen(content, only):
         try:
             named = safetensors.numpy.load_file(place / name)
         except (OSError, SafetensorError) as error:
@@ -230,7 +235,15 @@ def _read(folder: Path, step: int) -> tuple[Groups, dict[str, Any]]:
     return tensors, content["state"]
 
 
-def _verified(folder: Path, step: int) -> tuple[Path, dict[str, Any]]:
+def _chosen(content: Mapping[str, Any], only: Collection[str] | None) -> list[str]:
+    """The names of a step's files, or of the groups among them that are wanted."""
+    files = list(content["files"])
+    return files if only is None else [f"{group}.safetensors" for group in only]
+
+
+def _verified(
+    folder: Path, step: int, only: Collection[str] | None = None
+) -> tuple[Path, dict[str, Any]]:
     """Where a step lies and its state.json, once every size and hash is right."""
     place = folder / f"step-{step}"
     interrupted = folder / f".step-{step}.old"
@@ -239,7 +252,9 @@ def _verified(folder: Path, step: int) -> tuple[Path, dict[str, Any]]:
     if not place.is_dir():
         raise CheckpointError(f"{place}: there is no such step")
     content = _read_state(place / "state.json", step)
-    for name, facts in content["files"].items():
+    for name in _chosen(content, only):
+        if (facts := content["files"].get(name)) is None:
+            raise CheckpointError(f"{place}: holds no {name}")
         _check_file(place / name, facts["bytes"], facts["sha256"])
     return place, content
 

@@ -197,29 +197,40 @@ class BlockSampler:
 
 def sequential_blocks(
     tokens: Array, block_size: int, batch_size: int
-) -> Iterator[Pair]:
+) -> Sequence[Pair]:
     """Every token but the first, once, as a target: (x, y) pairs (B, T) int64.
 
     The blocks follow each other. The last batch may hold fewer of them, and a
-    shorter block (1, t) comes last, so weigh a mean over batches by y.size.
+    shorter block (1, t) comes last, so weigh a mean over batches by y.size. Each
+    batch is read when it is asked for.
     """
     _check_sizes(block_size=block_size, batch_size=batch_size)
     _check_length(tokens, 2)
-    return _sequential_blocks(np.asarray(tokens), block_size, batch_size)
+    return _Blocks(np.asarray(tokens), block_size, batch_size)
 
 
-def _sequential_blocks(
-    tokens: Array, block_size: int, batch_size: int
-) -> Iterator[Pair]:
-    targets = len(tokens) - 1
-    whole = targets - targets % block_size
-    for start in range(0, whole, batch_size * block_size):
-        stop = min(start + batch_size * block_size, whole)
-        piece = tokens[start : stop + 1].astype(np.int64)
-        yield piece[:-1].reshape(-1, block_size), piece[1:].reshape(-1, block_size)
-    if whole < targets:
-        piece = tokens[whole:].astype(np.int64)
-        yield piece[None, :-1], piece[None, 1:]
+class _Blocks(Sequence[Pair]):
+    def __init__(self, tokens: Array, block_size: int, batch_size: int) -> None:
+        self.tokens, self.block_size = tokens, block_size
+        self.targets = len(tokens) - 1
+        self.whole = self.targets - self.targets % block_size
+        self.starts = range(0, self.whole, batch_size * block_size)
+
+    def __len__(self) -> int:
+        return len(self.starts) + (self.whole < self.targets)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[j] for j in range(len(self))[i]]
+        i = range(len(self))[i]
+        if i == len(self.starts):
+            start, stop, rows = self.whole, self.targets, 1
+        else:
+            start = self.starts[i]
+            stop = min(start + self.starts.step, self.whole)
+            rows = (stop - start) // self.block_size
+        piece = self.tokens[start : stop + 1].astype(np.int64)
+        return piece[:-1].reshape(rows, -1), piece[1:].reshape(rows, -1)
 
 
 @final

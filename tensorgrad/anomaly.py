@@ -43,11 +43,10 @@ def check_backward(node: Node, g: Any, gradients: Iterable[Any]) -> None:
         return
     for i, gx in enumerate(gradients):
         if (bad := _first_bad(gx)) is not None:
+            where = node.line or "an unknown line: run the forward under it too"
             raise AnomalyError(
                 f"the derivative of {node.op.name} for input {i} gave {bad} from a "
-                f"finite gradient; the op was called at {node.line or 'an unknown line'}"
-                f" (run the forward under detect_anomaly() to know it)"
-                * (node.line is None)
+                f"finite gradient; the op was called at {where}"
             )
 
 

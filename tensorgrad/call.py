@@ -25,7 +25,7 @@ ndarray = np.ndarray
 
 def unary(op: Op) -> Callable[..., Any]:
     """The call of an op with one input and no settings."""
-    forward = op.forward
+    forward, tracked = op.forward, (True,)
 
     def call(x: Any) -> Any:
         if not isinstance(x, Variable):
@@ -37,11 +37,11 @@ def unary(op: Op) -> Callable[..., Any]:
         if parent is None or not (mode := recording()) or not op.rules:
             return wrap(out)
         if op.plain:
-            keep_x, keep_out = op.keep[(True,)]
+            keep_x, keep_out = op.keep[tracked]
             saved = (data if keep_x else None, out if keep_out else None)
             node = Node(op, (parent,), saved, out)
         else:
-            node = op.record((data,), (parent,), out)
+            node = op.record((x,), (data,), (parent,), out)
         if mode == ANOMALY:
             anomaly.check_forward(node, (data,), out)
         return wrap(out, node)
@@ -50,34 +50,35 @@ def unary(op: Op) -> Callable[..., Any]:
 
 
 def binary(op: Op) -> Callable[..., Any]:
-    """The call of an op with two inputs and no settings."""
-    forward = op.forward
+    """The call of an op with two inputs and no settings: Tensors or Python numbers."""
+    forward, other = op.forward, general(op)
 
     def call(x: Any, y: Any) -> Any:
         px = py = None
         if isinstance(x, Variable):
-            px, x = x.node, x._data
             if isinstance(y, Variable):
                 py, y = y.node, y._data
-            else:
-                y = weak(y, x.dtype)
-        elif isinstance(y, Variable):
-            py, y, x = y.node, y._data, weak(x, y._data.dtype)
-        else:
+            elif type(y) is not float and type(y) is not int:
+                return other(x, y)
+            px, x = x.node, x._data
+        elif not isinstance(y, Variable):
             return forward(x, y)
+        elif type(x) is not float and type(x) is not int:
+            return other(x, y)
+        else:
+            py, y = y.node, y._data
         out = forward(x, y)
         if type(out) is not ndarray:
             out = np.asarray(out)
-        tracked = (px is not None, py is not None)
-        if not (True in tracked and (mode := recording()) and op.rules):
+        if px is None and py is None or not (mode := recording()) or not op.rules:
             return wrap(out)
         if op.plain:
-            keep_x, keep_y, keep_out = op.keep[tracked]
+            keep_x, keep_y, keep_out = op.keep[px is not None, py is not None]
             kept_x, kept_y = x if keep_x else None, y if keep_y else None
             saved = (kept_x, kept_y, out if keep_out else None)
             node = Node(op, (px, py), saved, out)
         else:
-            node = op.record((x, y), (px, py), out)
+            node = op.record((None, None), (x, y), (px, py), out)
         if mode == ANOMALY:
             anomaly.check_forward(node, (x, y), out)
         return wrap(out, node)
@@ -87,41 +88,37 @@ def binary(op: Op) -> Callable[..., Any]:
 
 def general(op: Op) -> Callable[..., Any]:
     """The call of any op: lists of inputs, settings, statistics, several outputs."""
-
     n = -1 if op.variadic else len(op.inputs)
 
     def call(*inputs: Any, **settings: Any) -> Any:
         if len(inputs) != n or (settings and op.optional):
             inputs = op.bind(inputs, settings)
-        datas, parents, dtype = [], [], None  # dtype: of the last Tensor
         for x in inputs:
             if isinstance(x, Variable):
-                dtype = x._data.dtype
+                break
+        else:  # arrays alone, as in the formulas of an ordinary backward pass
+            out = op.forward(*inputs, **settings)
+            return out if op.definition is None else out[0]
+        datas, parents, dtype = [], [], x._data.dtype
+        for x in inputs:
+            if isinstance(x, Variable):
                 datas.append(x._data)
                 parents.append(x.node)
             else:
-                datas.append(x)
+                datas.append(weak(x, dtype))
                 parents.append(None)
-        if dtype is not None:
-            if len(datas) > 1:
-                datas = [
-                    weak(x, dtype) if x is data else data
-                    for x, data in zip(inputs, datas, strict=True)
-                ]
-            for name, value in settings.items():
-                if isinstance(value, (Variable, np.generic)):
-                    settings[name] = constant(value)
+        for name, value in settings.items():
+            if isinstance(value, (Variable, np.generic)):
+                settings[name] = constant(value)
         out, stats = op.forward(*datas, **settings), ()
         if op.definition is not None:
             out, *stats = out
-        if dtype is None:
-            return out
         several = type(out) is tuple
         if not several and type(out) is not ndarray:
             out = np.asarray(out)
         node = None
         if op.rules and any(parents) and (mode := recording()):
-            node = op.record(datas, parents, out, stats, settings)
+            node = op.record(inputs, datas, parents, out, stats, settings)
             if mode == ANOMALY:
                 anomaly.check_forward(node, datas, out)
         return pick(out, node) if several else wrap(out, node)
@@ -139,13 +136,13 @@ def constant(x: Any) -> Any:
 
 
 def weak(x: Any, dtype: Any) -> Any:
-    """An input beside a Tensor of `dtype`: what the user may change later is copied.
+    """An input beside a Tensor of `dtype`.
 
     Python and NumPy scalars, and Python floats in lists, don't decide the dtype.
     """
     if isinstance(x, np.generic):
         x = x.item()
-    if isinstance(x, (list, tuple, ndarray, complex)):
+    if isinstance(x, (list, tuple, complex)):
         return as_array(x, floats=dtype if dtype.kind == "f" else np.float32)
     return x
 
@@ -175,8 +172,10 @@ class Alias:
     name = "alias"
     settings: dict[str, Any] = {}
 
-    def gradients(self, node: Node, g: Any, parents: Any, create_graph: bool) -> Any:
+    def gradients(self, node: Node, g: Any, parents: Any) -> Any:
         return [g]
+
+    recorded_gradients = gradients
 
 
 class Pick:
@@ -185,9 +184,11 @@ class Pick:
     name = "pick"
     settings: dict[str, Any] = {}
 
-    def gradients(self, node: Node, g: Any, parents: Any, create_graph: bool) -> Any:
+    def gradients(self, node: Node, g: Any, parents: Any) -> Any:
         i, n = node.saved
         return [(*[None] * i, g, *[None] * (n - i - 1))]
+
+    recorded_gradients = gradients
 
 
 ALIAS, PICK = Alias(), Pick()

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .anomaly import check_backward
 from .errors import GraphError, ShapeError
 from .memory import alone
-from .mode import ON, recording, set_mode
+from .mode import ANOMALY, ON, recording, set_mode
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -122,6 +123,7 @@ def walk(
     waiting: list[int] = []  # a heap of -order: the newest comes out first
     parents, gradients = zip(*seeds, strict=True) if seeds else ((), ())
     del seeds  # an array that is held in two places looks shared
+    suspicious = recording() == ANOMALY
     while True:
         for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
             if gx is None or parent is None:
@@ -147,23 +149,28 @@ def walk(
         if node.op is None:
             parents = gradients = ()
         else:
-            parents = intact(node).parents
+            parents = node.parents
+            if node.saved is None:
+                raise freed(node)
             if within is not None:
                 parents = tuple([p if p in within else None for p in parents])
-            gradients = node.op.gradients(node, g, parents, create_graph)
+            if create_graph:
+                gradients = node.op.recorded_gradients(node, g, parents)
+            else:
+                gradients = node.op.gradients(node, g, parents)
+            if suspicious:
+                check_backward(node, g, gradients)
         yield node, g, gradients
         if node.op is not None and not retain_graph:
             node.parents, node.saved = (), None
 
 
-def intact(node: Node) -> Node:
-    """The node itself, or an error if a backward pass has been through it."""
-    if node.saved is None:
-        raise GraphError(
-            f"backward through {node.op.name}: an earlier backward freed this graph. "
-            "Pass retain_graph=True to the first one to keep it."
-        )
-    return node
+def freed(node: Node) -> GraphError:
+    """The error for a node that a backward pass has been through."""
+    return GraphError(
+        f"backward through {node.op.name}: an earlier backward freed this graph. "
+        "Pass retain_graph=True to the first one to keep it."
+    )
 
 
 def add(x: Any, y: Any) -> Any:
@@ -306,7 +313,10 @@ def leading_to(targets: set[Any], outputs: list[Node]) -> set[Node]:
     oldest = min((node.order for node in targets), default=0)
     reached, todo = set(outputs), list(outputs)
     while todo:
-        for parent in intact(todo.pop()).parents:
+        node = todo.pop()
+        if node.saved is None:
+            raise freed(node)
+        for parent in node.parents:
             if parent and parent.order >= oldest and parent not in reached:
                 reached.add(parent)
                 todo.append(parent)

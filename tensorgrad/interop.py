@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 # NumPy's functions and the ops that stand for them, by NumPy's name.
-_OTHER_NAMES = {"abs": "absolute", "permute_dims": "transpose", "true_divide": "divide"}
+_OTHER_NAMES = {
+    "amax": "max",
+    "amin": "min",
+    "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or",
+    "invert": "logical_not",
+    "permute_dims": "transpose",
+}
 
 
 def _op_for(function: Any) -> Any:
@@ -29,54 +36,58 @@ def array_ufunc(
     """NumPy's ufuncs, and `ndarray + Tensor`, run our ops."""
     if any(out is not None for out in kwargs.get("out", ())):
         raise MutationError(
-            f"numpy.{ufunc.__name__} can't write a Tensor into an array: the graph would "
-            "not see it. Write `a = a + t` for `a += t`"
+            f"numpy.{ufunc.__name__} can't write a Tensor into an array: the graph "
+            "would not see it. Write `a = a + t` for `a += t`"
         )
     op = _op_for(ufunc)
-    if ufunc is np.power and len(inputs) == 2 and isinstance(inputs[1], int | float):
-        return inputs[0] ** inputs[1]
+    if ufunc is np.power and not isinstance(inputs[1], Variable):
+        return inputs[0] ** inputs[1]  # a number as exponent has an op of its own
     if op is None or method != "__call__" or kwargs:
         raise TypeError(
-            f"numpy.{ufunc.__name__} ({method}, {sorted(kwargs)}) has no op for Tensors; "
-            "use tensorgrad's functions, or .detach().numpy()"
+            f"numpy.{ufunc.__name__} ({method}, {sorted(kwargs)}) has no op for "
+            "Tensors; use tensorgrad's functions, or .detach().numpy()"
         )
     return op(*inputs)
 
 
-def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+def array_function(
+    self: Tensor, function: Any, types: Any, args: Any, kwargs: Any
+) -> Any:
     """NumPy's functions run our ops, given NumPy's positions and names."""
-    op = _op_for(function)
-    if function in (np.shape, np.ndim, np.size):
-        return getattr(args[0]._data, function.__name__)
-    if op is None:
+    name, given = function.__name__, inspect.signature(function).bind(*args, **kwargs)
+    if name in ("shape", "ndim", "size") and len(given.arguments) == 1:
+        return getattr(self, name)
+    function = _op_for(function)
+    if function is None:
         raise TypeError(
-            f"numpy.{function.__name__} has no op for Tensors; use tensorgrad's "
-            "functions, or .detach().numpy()"
+            f"numpy.{name} has no op for Tensors; use tensorgrad's functions, or "
+            ".detach().numpy()"
         )
-    bound = inspect.signature(function).bind(*args, **kwargs).arguments
-    known = {*op.op.inputs, *op.op.settings} if hasattr(op, "op") else set()
-    if not known:  # einsum, take_along_axis: plain functions with NumPy's signature
-        return op(*args, **kwargs)
-    inputs, settings = [], {}
-    for i, (name, value) in enumerate(bound.items()):
-        name = _SETTINGS.get(name, name)
-        if name in op.op.settings:
-            settings[name] = value
-        elif i < max(1, len(op.op.inputs)):
+    if not hasattr(function, "op"):  # einsum, take_along_axis: functions of ops
+        return function(*args, **kwargs)
+    op, inputs, settings = function.op, [], {}
+    for i, (option, value) in enumerate(given.arguments.items()):
+        option = _SETTINGS.get(option, option)
+        if option in op.settings:
+            settings[option] = value
+        elif i < max(1, len(op.inputs)):
             inputs.append(value)
-        elif value is not None and value is not np._NoValue:
-            raise TypeError(f"numpy.{function.__name__} on Tensors has no option {name!r}")
-    return op(*inputs, **settings)
+        elif not (
+            value is None or value is np._NoValue or value == _IMPLIED.get(option)
+        ):
+            raise TypeError(f"numpy.{name} on Tensors has no option {option!r}")
+    return function(*(inputs[0] if op.variadic else inputs), **settings)
 
 
 _SETTINGS = {"a_min": "min", "a_max": "max", "newshape": "shape", "ary": "x"}
+_IMPLIED = {"mode": "constant", "order": "C", "subok": False}
 
 
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """numpy.asarray(tensor): refused while a gradient would be lost."""
     if self.node is not None:
         raise GraphError(
-            "numpy.asarray of a tracked tensor would lose its gradient: detach() it first"
+            "numpy.asarray of a tracked tensor would lose its gradient: detach() it"
         )
     if copy or (dtype is not None and dtype != self.dtype):
         return np.array(self._data, dtype)

@@ -43,13 +43,14 @@ class set_mode:  # noqa: N801 - used as a context manager, like contextlib's own
             # Set anew for each step: a generator runs in its caller's context, so
             # a mode held across a yield would leak into the caller's code.
             running = function(*args, **kwargs)
+            sent = None
             while True:
                 with self:
                     try:
-                        value = next(running)
+                        value = running.send(sent)
                     except StopIteration as stop:
                         return stop.value
-                yield value
+                sent = yield value
 
         generator = inspect.isgeneratorfunction(function)
         return steps if generator else wrapped  # type: ignore[return-value]

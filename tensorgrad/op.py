@@ -22,19 +22,26 @@ when its derivative has to be recorded.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import anomaly, call
+import numpy as np
+
+from . import call
 from .errors import DefinitionError, GraphError, ShapeError
 from .graph import Node, Variable, grad, wrap
-from .mode import ANOMALY, ON, recording, set_mode
+from .mode import ON, recording, set_mode
 
 REGISTRY: dict[str, Op] = {}
 
 Formula = Callable[..., Any]
+# A formula as the walk calls it: with g alone (None), with g and saved[i] (i, the
+# commonest, spared a call of Python), or with g and all of `saved` (ALL).
+Rule = tuple[Formula, int | None]
+ALL = -1
 
 
 class Op:
@@ -58,9 +65,10 @@ class Op:
         }
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.formulas: dict[str, Formula | None] = {}
-        self.rules: tuple[Formula | None, ...] = ()  # called as rule(g, saved)
+        self.rules: tuple[Rule | None, ...] = ()
         self.joint = False  # whether one rule gives the gradients of all inputs
         self.names: tuple[str, ...] = ()
+        self.extras: tuple[str, ...] = ()  # the settings and shapes among `names`
         self.plain = True  # whether `names` are the inputs and the output alone
         self.keep = _Keep(self)
         if REGISTRY.setdefault(self.name, self) is not self:
@@ -95,24 +103,24 @@ class Op:
         asked = {name for f in given.values() for name in inspect.signature(f).parameters}
         if self.definition is not None:
             asked.update(self.settings)
-        self.names = base + tuple(n for n in (*self.settings, *shapes) if n in asked)
+        self.extras = tuple(n for n in (*self.settings, *shapes) if n in asked)
+        self.names = base + self.extras
         self.plain = self.names == (*self.inputs, "out")
         self.keep.clear()
         if given:
-            self.rules = tuple([f and self._rule(f) for f in self.formulas.values()])
+            self.rules = tuple(
+                [f and self._rule(f, self.joint) for f in self.formulas.values()]
+            )
 
-    def _rule(self, formula: Formula) -> Formula:
-        """The formula as a function of g and `saved`, its names looked up once."""
+    def _rule(self, formula: Formula, joint: bool) -> Rule:
+        """The formula, and where in `saved` to find what it asks for."""
         _, *asked = inspect.signature(formula).parameters
         at = {name: (*self.names, "needed").index(name) for name in asked}
-        match list(at.values()):
-            case []:
-                return lambda g, saved: formula(g)
-            case [i]:
-                return lambda g, saved: formula(g, saved[i])
-            case [i, j]:
-                return lambda g, saved: formula(g, saved[i], saved[j])
-        return lambda g, saved: formula(g, **{name: saved[i] for name, i in at.items()})
+        if not at and not joint:
+            return formula, None
+        if len(at) == 1 and not joint:
+            return formula, at[asked[0]]
+        return lambda g, saved: formula(g, **{n: saved[i] for n, i in at.items()}), ALL
 
     # --- forward
 
@@ -135,64 +143,91 @@ class Op:
 
     def record(
         self,
+        inputs: Sequence[Any],
         datas: Sequence[Any],
         parents: Sequence[Node | None],
         out: Any,
         stats: Sequence[Any] = (),
         settings: dict[str, Any] | None = None,
     ) -> Node:
-        """The node of a call, saving what the derivatives of tracked inputs need."""
-        values = [tuple(datas), out, *stats] if self.variadic else [*datas, out, *stats]
-        base = len(values)
+        """The node of a call, saving what the derivatives of tracked inputs need.
+
+        An array that is no Tensor's is copied: the user may write to it at any time.
+        """
         kept = self.keep[tuple([parent is not None for parent in parents])]
-        saved = [v if keep else None for v, keep in zip(values, kept, strict=False)]
-        for name, keep in zip(self.names[base:], kept[base:], strict=True):
+        if self.variadic:
+            inputs, datas = [tuple(inputs)], [tuple(datas)]
+        values = [*datas, out, *stats]
+        saved = [v if keep else None for v, keep in zip(values, kept)]  # noqa: B905
+        for i, given in enumerate(inputs):
+            if given is saved[i] or self.variadic:
+                saved[i] = _own(saved[i], given)
+        for name, keep in zip(self.extras, kept[len(values) :]):  # noqa: B905
             if not keep:
                 saved.append(None)
             elif name in self.settings:
-                saved.append((settings or {}).get(name, self.settings[name]))
+                value = (settings or {}).get(name, self.settings[name])
+                saved.append(_own(value, value))
             else:
-                saved.append(_shape(values[self.inputs.index(name[: -len("_shape")])]))
+                saved.append(_shape(datas[self.inputs.index(name[: -len("_shape")])]))
         like = _SEVERAL if type(out) is tuple else out
         return Node(self, tuple(parents), tuple(saved), like)
 
     # --- backward
 
     def gradients(
-        self, node: Node, g: Any, parents: Sequence[Node | None], create_graph: bool
+        self, node: Node, g: Any, parents: Sequence[Node | None], saved: Any = None
     ) -> list[Any]:
         """The gradient for each parent, in its shape and dtype; None for None."""
-        if create_graph:
-            with set_mode(recording() or ON):
-                return self._gradients(node, g, self._reopened(node), parents, True)
-        return self._gradients(node, g, node.saved, parents, False)
-
-    def _gradients(
-        self, node: Node, g: Any, saved: Any, parents: Sequence[Any], create_graph: bool
-    ) -> list[Any]:
-        all_of_them = None
-        if create_graph and self.definition is not None:
-            all_of_them = self._partials(g, saved, parents)
-        elif self.joint:
-            needed = tuple([parent is not None for parent in parents])
-            all_of_them = self.rules[0](g, (*saved, needed))  # type: ignore[misc]
+        if saved is None:
+            saved = node.saved
+        if self.joint:
+            return self._together(g, parents, saved)
         found: list[Any] = []
-        for parent, rule in zip(parents, all_of_them or self.rules):  # noqa: B905 - hot
+        for parent, rule in zip(parents, self.rules):  # noqa: B905 - strict: 120 ns
             if parent is None:
                 found.append(None)
                 continue
-            gx = rule if all_of_them else rule and rule(g, saved)
-            if gx is None:
-                raise GraphError(
-                    f"{self.name} has no derivative with respect to input "
-                    f"{len(found)}: detach it"
-                )
+            if rule is None:
+                raise self._no_derivative(len(found))
+            formula, place = rule
+            if place is None:
+                gx = formula(g)
+            else:
+                gx = formula(g, saved if place == ALL else saved[place])
             if gx.shape != parent.shape or gx.dtype is not parent.dtype:
                 gx = self._fit(gx, parent)
             found.append(gx)
-        if recording() == ANOMALY:
-            anomaly.check_backward(node, g, found)
         return found
+
+    def recorded_gradients(
+        self, node: Node, g: Any, parents: Sequence[Node | None]
+    ) -> list[Any]:
+        """The same on Tensors, so that the gradients can be differentiated again."""
+        with set_mode(recording() or ON):
+            saved = self._reopened(node)
+            if self.definition is not None:
+                return self._partials(g, saved, parents)
+            return self.gradients(node, g, parents, saved)
+
+    def _together(self, g: Any, parents: Sequence[Node | None], saved: Any) -> list[Any]:
+        """What one formula gives for all inputs."""
+        formula, _ = self.rules[0]  # type: ignore[misc]
+        needed = tuple([parent is not None for parent in parents])
+        found = list(formula(g, (*saved, needed)))
+        for i, parent in enumerate(parents):
+            if parent is None:
+                found[i] = None
+            elif found[i] is None:
+                raise self._no_derivative(i)
+            else:
+                found[i] = self._fit(found[i], parent)
+        return found
+
+    def _no_derivative(self, i: int) -> GraphError:
+        return GraphError(
+            f"{self.name} has no derivative with respect to input {i}: detach it"
+        )
 
     def _fit(self, gx: Any, parent: Node) -> Any:
         """gx as its input was: summed over broadcast axes, in the input's dtype."""
@@ -259,6 +294,15 @@ class _Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
 
 class _SEVERAL:  # noqa: N801 - a constant: stands in for the outputs of a split
     shape = dtype = None
+
+
+def _own(value: Any, given: Any) -> Any:
+    """The value to save, copied if it is an array (or holds one) that was given so."""
+    if type(value) is tuple and type(given) is tuple:
+        return tuple(map(_own, value, given))
+    if value is given and isinstance(value, np.ndarray | list):
+        return copy.deepcopy(value)
+    return value
 
 
 def _shape(x: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import graph, interop, ops
-from .call import as_array
+from .call import alias, as_array
 from .errors import DtypeError, GraphError, MutationError, ShapeError
 from .graph import Node, Variable, leaf, result_class, wrap
 from .memory import alone
@@ -38,9 +38,7 @@ class Tensor(Variable):
     def __init__(
         self, data: Any, *, requires_grad: bool = False, dtype: Any = None
     ) -> None:
-        source = data.numpy() if isinstance(data, Tensor) else data
-        array = as_array(source) if dtype is None else np.array(source, dtype)
-        self._data = array
+        self._data = as_array(data.numpy() if isinstance(data, Tensor) else data, dtype)
         self.node: Node | None = None
         self._grad: Tensor | None = None
         if requires_grad:
@@ -184,7 +182,9 @@ class Tensor(Variable):
 
     def _tracked(self, what: str) -> Node:
         if self.node is None:
-            raise GraphError(f"{what}: this tensor is not tracked (requires_grad=False)")
+            raise GraphError(
+                f"{what}: this tensor is not tracked (requires_grad=False)"
+            )
         return self.node
 
     def detach(self) -> Tensor:
@@ -192,15 +192,17 @@ class Tensor(Variable):
         return wrap(self._data)  # type: ignore[no-any-return]
 
     def copy(self) -> Tensor:
-        """A copy of its own, untracked."""
-        return wrap(self._data.copy())  # type: ignore[no-any-return]
+        """The same values in memory of their own; gradients flow back to this one."""
+        return wrap(self._data.copy(), alias(self).node)  # type: ignore[no-any-return]
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
-            raise GraphError("copy of a computed tensor: detach() it, or copy its leaves")
+            raise GraphError(
+                "copy of a computed tensor: detach() it, or copy its leaves"
+            )
         twin = graph._new(type(self))
         twin._data, twin.node, twin._grad = self._data.copy(), None, None
         twin.requires_grad = self.requires_grad
@@ -227,29 +229,30 @@ class Tensor(Variable):
     def __setitem__(self, key: Any, value: Any) -> None:
         key = _bare(key)
         self._writing("x[...] = value")
-        base = self._data.base
-        if base is not None and not _sole_view(self):
+        if self._data.base is not None and not alone(self._data.base):
             raise MutationError(
                 "this tensor is a view: x[0][1] = v would change a copy and never "
                 "reach x. Write x[0, 1] = v, or copy() the view first"
             )
-        tracked = self.node is not None or getattr(value, "node", None) is not None
-        if tracked and recording():
-            self._adopt(ops.setitem(self, value, key=key))
-        else:
-            self.writable()[key] = _bare(value)
+        sources = self.node, getattr(value, "node", None)
+        if sources[1] is not None and recording() and self.dtype.kind != "f":
+            raise DtypeError(
+                f"a tracked value loses its gradient in a {self.dtype} tensor"
+            )
+        data, value = self.writable(), _bare(value)
+        data[key] = value
+        if any(sources) and recording():
+            # setitem saves no values, so it can be recorded as done in place
+            self.node = ops.setitem.op.record(
+                (data, value), sources, data, settings={"key": key}
+            )
 
     def _writing(self, what: str) -> None:
         if self.node is not None and self.node.op is None and recording():
             raise MutationError(
-                f"{what} on a leaf that requires a gradient: its gradient would be that "
-                "of another value. Wrap the write in no_grad(), or write to a copy"
+                f"{what} on a leaf that requires a gradient: its gradient would be "
+                "that of another value. Wrap the write in no_grad(), or write to a copy"
             )
-
-    def _adopt(self, other: Tensor) -> Tensor:
-        """Become `other`: what `x += y` and `x[i] = y` do on a tracked tensor."""
-        self._data, self.node = other._data, other.node
-        return self
 
     def _in_place(self, op: Any, other: Any) -> Tensor:
         self._writing(f"in-place {op.__name__}")
@@ -259,10 +262,10 @@ class Tensor(Variable):
                 f"in-place {op.__name__}: the result is {out.dtype} {out.shape}, the "
                 f"tensor {self.dtype} {self.shape}"
             )
-        if self.node is not None and self.node.op is None:  # a leaf, under no_grad
-            self._data = out._data
-            return self
-        return self._adopt(out)
+        self._data = out._data
+        if recording() or self.node is None:
+            self.node = out.node
+        return self
 
     def __iadd__(self, other: Any) -> Tensor:
         return self._in_place(ops.add, other)
@@ -296,6 +299,8 @@ class Tensor(Variable):
     __invert__ = ops.logical_not
     __radd__ = ops.add
     __rmul__ = ops.multiply
+    __rand__ = ops.logical_and
+    __ror__ = ops.logical_or
 
     def __rsub__(self, other: Any) -> Tensor:
         return ops.subtract(other, self)
@@ -310,7 +315,7 @@ class Tensor(Variable):
         return self
 
     def __pow__(self, exponent: Any) -> Tensor:
-        if isinstance(exponent, int | float):
+        if isinstance(exponent, int | float | np.generic):
             return ops.power_constant(self, exponent=exponent)
         return ops.power(self, exponent)
 
@@ -428,18 +433,14 @@ class Tensor(Variable):
 
 
 def _bare(x: Any) -> Any:
-    """x with Tensors replaced by their arrays, inside a tuple too."""
+    """x with Tensors replaced by their arrays, inside a tuple too; lists copied."""
     if isinstance(x, tuple):
         return tuple(map(_bare, x))
+    if isinstance(x, (list, np.ndarray)):  # the graph keeps it, the user may change it
+        return np.array(x) if len(x) else x[:]
     return x._data if isinstance(x, Variable) else x
 
 
 def _spread(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """(2, 3) from either f(2, 3) or f((2, 3)), as NumPy's methods take both."""
     return tuple(args[0]) if len(args) == 1 and not np.isscalar(args[0]) else args
-
-
-def _sole_view(tensor: Tensor) -> bool:
-    """Whether a view's memory is seen by nothing but the view."""
-    held = [tensor._data.base]
-    return alone(held[0])

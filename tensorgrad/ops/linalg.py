@@ -74,11 +74,11 @@ def linear(x, weight, bias=None):
     out = rows(x) @ weight.T
     if bias is not None:
         out = np.add(out, bias, out if bias.dtype == out.dtype else None)
-    return out.reshape(*x.shape[:-1], len(weight))
+    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 
 
 linear.gradient(
-    x=lambda g, weight: linear(g, matrix_transpose(weight)),
+    x=lambda g, weight: linear(g, matrix_transpose(weight), None),
     weight=lambda g, x: matrix_transpose(rows(g)) @ rows(x),
     bias=lambda g: sum(rows(g), axis=0),
 )

@@ -1,18 +1,8 @@
-"""PyTorch's side of the benchmarks: the same models, as fast as eager mode runs them.
-
-    python tests/benchmarks/peer.py op mlp small medium large train
-
-prints each one's figures, measured in a process of its own so that the peak memory
-is its own too.
-"""
+"""PyTorch's side of the benchmarks: the same steps, as fast as eager mode goes."""
 
 from __future__ import annotations
 
-import argparse
 import math
-import multiprocessing
-import resource
-import statistics
 import time
 from collections.abc import Callable
 
@@ -23,17 +13,6 @@ from torch import Tensor, nn
 
 Step = Callable[[], object]
 
-CONFIGURATIONS = {
-    "small": dict(
-        n_layer=4, n_head=4, n_embd=128, block_size=64, vocab_size=65, batch=12
-    ),
-    "medium": dict(
-        n_layer=6, n_head=6, n_embd=384, block_size=256, vocab_size=65, batch=8
-    ),
-    "large": dict(
-        n_layer=12, n_head=12, n_embd=768, block_size=512, vocab_size=50304, batch=2
-    ),
-}
 OPS_IN_CHAIN = 50
 
 
@@ -116,7 +95,7 @@ class TorchGPT(nn.Module):
         return loss.detach()
 
 
-def torch_gpt_step(
+def gpt_step(
     n_layer: int,
     n_head: int,
     n_embd: int,
@@ -141,7 +120,7 @@ def torch_gpt_step(
     return lambda: model.learn(optimizer, x, y).item()
 
 
-def torch_mlp_step() -> Step:
+def mlp_step() -> Step:
     """A step of SGD: a 2-16-16-1 tanh MLP, mean squared error on 100 points."""
     generator = np.random.default_rng(0)
     points = torch.from_numpy(generator.normal(size=(100, 2)).astype(np.float32))
@@ -161,7 +140,7 @@ def torch_mlp_step() -> Step:
     return step
 
 
-def torch_op() -> Step:
+def op() -> Step:
     """A chain of OPS_IN_CHAIN products x * b, 16 elements each, forward and backward.
 
     Both inputs of every product want a gradient. Divide the time by OPS_IN_CHAIN.
@@ -251,46 +230,3 @@ def default_corpus() -> str:
     from pydoc_data.topics import topics
 
     return "\n\n".join(topics[name] for name in sorted(topics))
-
-
-def report(name: str) -> None:
-    """Print one benchmark's median and best time and this process's peak memory."""
-    if name == "train":
-        loss, seconds = train_torch_gpt(default_corpus())
-        print(f"train   held-out loss {loss:.4f} in {seconds:.1f} s", flush=True)
-        return
-    small = {"op": torch_op, "mlp": torch_mlp_step}
-    step = small[name]() if name in small else torch_gpt_step(**CONFIGURATIONS[name])
-    ops = OPS_IN_CHAIN if name == "op" else 1
-    budget = time.perf_counter() + 20
-    times: list[float] = []
-    for _ in range(5):
-        step()
-    while len(times) < 5 or (len(times) < 3000 and time.perf_counter() < budget):
-        began = time.perf_counter()
-        step()
-        times.append((time.perf_counter() - began) / ops * 1e6)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{name:7} median {statistics.median(times):12.2f} us, best {min(times):12.2f}"
-        f" us, of {len(times)}; peak {peak:.0f} MB, {torch.get_num_threads()} threads",
-        flush=True,
-    )
-
-
-def main() -> None:
-    every = ["op", "mlp", *CONFIGURATIONS, "train"]
-    parser = argparse.ArgumentParser(description="PyTorch's side of the benchmarks.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
-    names = parser.parse_args().names or every
-    if unknown := set(names) - set(every):
-        parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
-    for name in names:
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=report, args=(name,))
-        process.start()
-        process.join()
-
-
-if __name__ == "__main__":
-    main()

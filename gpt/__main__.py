@@ -1,0 +1,38 @@
+"""`python -m gpt`: train a GPT, let it write, measure it."""
+
+from __future__ import annotations
+
+import sys
+
+from nn import cli
+
+
+# Each imports its module when it is called: to sample, nothing of training is needed.
+def train(argv: list[str]) -> None:
+    """Train a model on a text, and show what it learnt."""
+    from .train import train
+
+    train(argv)
+
+
+def sample(argv: list[str]) -> None:
+    """Let a trained model write on from a prompt."""
+    from .sample import sample
+
+    sample(argv)
+
+
+def evaluate(argv: list[str]) -> None:
+    """Measure how well a trained model predicts a text."""
+    from .evaluate import evaluate
+
+    evaluate(argv)
+
+
+def main() -> int:
+    commands = {"train": train, "sample": sample, "eval": evaluate}
+    return cli.main("python -m gpt", commands)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""`python -m gpt eval`: how well a model predicts a text."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import tensorgrad as tg
+from nn import cli
+from nn.data import Array, TokenFile, sequential_blocks
+from nn.text import TextFile, Tokenizer
+from tensorgrad.errors import ConfigError, DataError
+
+from .model import GPT
+from .saved import TOKENS, Saved, load
+
+PROGRAM = "python -m gpt eval"
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Measure how well a trained GPT predicts a text."""
+
+    run: str | None = None
+    """The run folder; None: the newest run under runs/."""
+    data: str | None = None
+    """A text file in UTF-8; None: what the run held out of its own text."""
+    batch_size: int = 12
+    """Blocks at a time; they follow each other, so every token but the first counts."""
+    best: bool = False
+    """Use the weights of the lowest validation loss (train with --keep-best)."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size must be 1 or more; got {self.batch_size}")
+
+
+def evaluate(argv: Sequence[str]) -> None:
+    options = cli.parse(EvalOptions, argv, PROGRAM)
+    saved = load(options.run, options.best)
+    with text_tokens(saved, options.data) as tokens:
+        total, count = measure(saved.model, tokens, options.batch_size)
+        characters, size = lengths(saved.tokenizer, tokens[1:])
+    bits = total / math.log(2)
+    what = options.data or "the held-out text"
+    print(
+        f"{saved.folder} at step {saved.step:,}, over {count:,} tokens of {what}\n"
+        f"loss                {total / count:.4f} nats per token\n"
+        f"perplexity          {perplexity(total / count):.4g}\n"
+        f"bits per character  {bits / max(1, characters):.4f}\n"
+        f"bits per byte       {bits / size:.4f}"
+    )
+
+
+@contextmanager
+def text_tokens(saved: Saved, data: str | None) -> Iterator[Array]:
+    """The tokens of a file, or those the run held out; mapped, not read whole."""
+    if data is None:
+        yield TokenFile(saved.folder / TOKENS).held_out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / TOKENS
+        tokens = TokenFile.write(path, TextFile(data), saved.tokenizer, fraction=0.0)
+        if len(tokens) < 2:
+            raise DataError(f"{data}: too short: one token predicts nothing")
+        yield tokens.train
+
+
+def measure(model: GPT, tokens: Array, batch_size: int) -> tuple[float, int]:
+    """(the sum of -log p over the tokens from the second on, how many they are)."""
+    total = 0.0
+    with tg.no_grad():
+        for x, y in sequential_blocks(tokens, model.config.block_size, batch_size):
+            total += tg.cross_entropy(model.logits(x), y).sum().item()
+    return total, len(tokens) - 1
+
+
+def lengths(tokenizer: Tokenizer, tokens: Array) -> tuple[int, int]:
+    """(characters, bytes) that the tokens spell."""
+    characters = size = 0
+    for start in range(0, len(tokens), 1 << 20):
+        data = tokenizer.to_bytes(tokens[start : start + (1 << 20)])
+        codes = np.frombuffer(data, np.uint8)
+        # every character has one byte that does not continue another: 10xxxxxx
+        characters += int(np.count_nonzero((codes & 0xC0) != 0x80))
+        size += len(data)
+    return characters, size
+
+
+def perplexity(loss: float) -> float:
+    return math.exp(loss) if loss < 700 else math.inf

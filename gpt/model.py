@@ -1,0 +1,198 @@
+"""GPT-2: a stack of blocks that read tokens and predict the next one.
+
+Source: Radford et al., Language Models are Unsupervised Multitask Learners (2019).
+Attribute names are those of the published weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, init
+from tensorgrad import Tensor
+from tensorgrad.errors import InputError
+
+from .config import GPTConfig
+
+
+class CausalSelfAttention(Module):
+    """Each token looks at itself and at those before it, in n_head ways at once."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head = config.n_head
+        self.c_attn = Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.attn_dropout = Dropout(config.dropout)
+        self.resid_dropout = Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, T, C = x.shape
+        qkv = self.c_attn(x).reshape(B, T, 3, self.n_head, C // self.n_head)
+        # three of (B, T, H, D) -> (B, H, T, D)
+        q, k, v = [part.transpose(0, 2, 1, 3) for part in tg.unstack(qkv, axis=2)]
+        dropped = None
+        if self.training and self.attn_dropout.p:
+            dropped = self.attn_dropout.mask((B, self.n_head, T, T), x.dtype)
+        heads = tg.attention(q, k, v, dropout_mask=dropped, causal=True)
+        y = heads.transpose(0, 2, 1, 3).reshape(B, T, C)  # (B, H, T, D) -> (B, T, C)
+        return self.resid_dropout(self.c_proj(y))
+
+
+class MLP(Module):
+    """Two linear layers, four times as wide in between, applied to each token."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
+        self.c_proj = Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.c_proj(tg.gelu(self.c_fc(x), approximate="tanh")))
+
+
+class Block(Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = LayerNorm(config.n_embd, bias=config.bias)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = LayerNorm(config.n_embd, bias=config.bias)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+class GPT(Module):
+    """A GPT-2: token and position embeddings, n_layer blocks, a norm, and a head.
+
+    The head shares its weight with the token embedding. `rng` draws the initial
+    weights and, in training, the dropout.
+    """
+
+    def __init__(self, config: GPTConfig, rng: np.random.Generator | int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = Embedding(config.vocab_size, config.n_embd)
+        self.wpe = Embedding(config.block_size, config.n_embd)
+        self.drop = Dropout(config.dropout)
+        self.h = ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = LayerNorm(config.n_embd, bias=config.bias)
+        self.initialise(np.random.default_rng(rng))
+
+    def initialise(self, rng: np.random.Generator) -> None:
+        """N(0, 0.02), the projections back into the residual stream / sqrt(2 n_layer).
+
+        2 n_layer of them are added up, so the sum keeps its variance.
+        """
+        for name, p in self.named_parameters():
+            if name.endswith("c_proj.weight"):
+                init.normal_(p, std=0.02 / math.sqrt(2 * self.config.n_layer), rng=rng)
+            elif p.ndim == 2:
+                init.normal_(p, std=0.02, rng=rng)
+        self.set_rng(rng)
+
+    def forward(self, tokens: Any, targets: Any = None) -> tuple[Tensor, Tensor | None]:
+        """Logits (B, T, V) for tokens (B, T), and the mean loss if targets are given.
+
+        Targets of -100 are not counted.
+        """
+        logits = self.logits(tokens)
+        if targets is None:
+            return logits, None
+        losses = tg.cross_entropy(logits, targets)
+        counted = int(np.count_nonzero(np.asarray(targets) != -100))
+        return logits, losses.sum() / max(1, counted)
+
+    def logits(self, tokens: Any) -> Tensor:
+        """The scores (B, T, V) of each next token."""
+        tokens = np.asarray(tokens)
+        T = tokens.shape[-1]
+        if T > self.config.block_size:
+            raise InputError(
+                f"{T} tokens are more than the context of {self.config.block_size}"
+            )
+        x = self.drop(self.wte(tokens) + self.wpe(np.arange(T)))  # (B, T, C)
+        for block in self.h:
+            x = block(x)
+        return tg.linear(self.ln_f(x), self.wte.weight)
+
+    def generate(
+        self,
+        tokens: Any,
+        max_new_tokens: int,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        rng: np.random.Generator | int | None = None,
+    ) -> np.ndarray:
+        """The tokens (B, T) with `max_new_tokens` more, each drawn from the model.
+
+        temperature 0 takes the likeliest (greedy); above it, logits are divided by
+        it and `top_k` of them kept. The model sees the last `block_size` tokens.
+        """
+        new = list(self.stream(tokens, max_new_tokens, temperature, top_k, rng))
+        return np.column_stack([np.asarray(tokens), *new])
+
+    def stream(
+        self,
+        tokens: Any,
+        max_new_tokens: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        rng: np.random.Generator | int | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Yield the new tokens (B,) one step at a time."""
+        rng = np.random.default_rng(rng)
+        tokens = np.asarray(tokens)
+        check_sampling(tokens, temperature, top_k)
+        for _ in range(max_new_tokens):
+            logits = self.next_logits(tokens)
+            new = choose(logits, temperature, top_k, rng)
+            yield new
+            tokens = np.concatenate([tokens, new[:, None]], axis=1)
+
+    @tg.no_grad()
+    def next_logits(self, tokens: np.ndarray) -> np.ndarray:
+        """The scores (B, V) of the token that follows, without dropout."""
+        was_training = self.training
+        self.eval()
+        try:
+            return self.logits(tokens[:, -self.config.block_size :]).data[:, -1]
+        finally:
+            self.train(was_training)
+
+
+def check_sampling(tokens: np.ndarray, temperature: float, top_k: int | None) -> None:
+    """Refuse what can't be sampled from, by name."""
+    if tokens.ndim != 2 or tokens.shape[1] == 0:
+        raise InputError(f"a prompt needs shape (B, T) with T >= 1, got {tokens.shape}")
+    if not 0 <= temperature < math.inf:
+        raise InputError(f"temperature must be a number >= 0, got {temperature}")
+    if top_k is not None and top_k < 1:
+        raise InputError(f"top_k must be >= 1, got {top_k}")
+
+
+def choose(
+    logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator
+) -> np.ndarray:
+    """A token (B,) drawn from softmax(logits / temperature) of the top_k largest."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    logits = logits.astype(np.float64)
+    # The maximum goes first: a tiny temperature would otherwise overflow.
+    logits = (logits - logits.max(-1, keepdims=True)) / temperature
+    if top_k is not None and top_k < logits.shape[-1]:
+        smallest = np.partition(logits, -top_k, axis=-1)[:, -top_k, None]
+        logits = np.where(logits >= smallest, logits, -np.inf)
+    # Adding Gumbel noise and taking the maximum draws from the softmax.
+    return (logits + rng.gumbel(size=logits.shape)).argmax(-1)

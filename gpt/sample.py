@@ -1,0 +1,92 @@
+"""`python -m gpt sample`: the model writes on, character by character."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn import cli
+from nn.text import Tokenizer
+from tensorgrad.errors import ConfigError, DataError
+
+from .model import GPT, check_sampling
+from .saved import load
+
+PROGRAM = "python -m gpt sample"
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Let a trained GPT write on from a prompt."""
+
+    run: str | None = None
+    """The run folder; None: the newest run under runs/."""
+    prompt: str = ""
+    """What the text starts with; empty: the model starts after a newline."""
+    max_new_tokens: int = 300
+    """How many tokens to write."""
+    temperature: float = 0.8
+    """Below 1 the likely becomes likelier; 0 always takes the likeliest."""
+    top_k: int | None = None
+    """Draw from the k likeliest tokens only; None: from all."""
+    num_samples: int = 1
+    """How many texts to write, each from the prompt."""
+    seed: int | None = None
+    """The same seed writes the same text; None: another one each time."""
+    best: bool = False
+    """Use the weights of the lowest validation loss (train with --keep-best)."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_new_tokens", "num_samples"):
+            if getattr(self, name) < 1:
+                raise ConfigError(
+                    f"{name} must be 1 or more; got {getattr(self, name)}"
+                )
+        if self.seed is not None and self.seed < 0:
+            raise ConfigError(f"seed must be 0 or more; got {self.seed}")
+        check_sampling(np.zeros((1, 1)), self.temperature, self.top_k)
+
+
+def sample(argv: Sequence[str]) -> None:
+    options = cli.parse(SampleOptions, argv, PROGRAM)
+    saved = load(options.run, options.best)
+    tokens = start(saved.tokenizer, options.prompt)
+    rng = np.random.default_rng(options.seed)
+    for i in range(options.num_samples):
+        print("\n---" * (i > 0), end="\n" * (i > 0))
+        print(options.prompt, end="", flush=True)
+        for piece in write(saved.model, saved.tokenizer, tokens, options, rng):
+            print(piece, end="", flush=True)
+        print(flush=True)
+
+
+def start(tokenizer: Tokenizer, prompt: str) -> np.ndarray:
+    """The tokens (1, T) that a text starts from; T >= 1.
+
+    For an empty prompt a newline, as between paragraphs; or, where the vocabulary
+    has none, its first token.
+    """
+    if prompt:
+        return tokenizer.encode(prompt)[None]
+    try:
+        return tokenizer.encode("\n")[None]
+    except DataError:
+        return np.zeros((1, 1), np.int64)
+
+
+def write(
+    model: GPT,
+    tokenizer: Tokenizer,
+    tokens: np.ndarray,
+    options: SampleOptions,
+    rng: np.random.Generator,
+) -> Iterator[str]:
+    """The text that follows the tokens (1, T), in pieces, as it comes."""
+    pieces = tokenizer.stream()
+    for new in model.stream(
+        tokens, options.max_new_tokens, options.temperature, options.top_k, rng
+    ):
+        yield pieces.feed(new)
+    yield pieces.finish()

@@ -1,0 +1,224 @@
+"""`python -m gpt train`: from a text to a trained model in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from nn import cli, runs
+from nn.data import BlockSampler, Survey, TokenFile, sequential_blocks, survey
+from nn.progress import progress
+from nn.report import draw_losses, read_metrics
+from nn.text import (
+    TextFile,
+    Tokenizer,
+    default_corpus,
+    load_tokenizer,
+    make_tokenizer,
+    reason,
+    write_text,
+)
+from nn.trainer import Objective, Outcome, Trainer
+from tensorgrad import Tensor
+from tensorgrad.errors import CheckpointError, DataError, MissingExtra
+
+from .config import GPTConfig
+from .model import GPT
+from .options import PROGRAM, TrainOptions, as_config, read_options
+from .sample import SampleOptions, start, write
+from .saved import TOKENIZER, TOKENS
+
+DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
+
+
+def train(argv: Sequence[str]) -> None:
+    options, folder = read_options(argv)
+    resumed = folder is not None
+    if folder is None:
+        folder = prepare(options)
+    else:
+        check_text(options, folder)
+    tokenizer, tokens = load_tokenizer(folder / TOKENIZER), TokenFile(folder / TOKENS)
+    model, trainer = make_trainer(options, folder, tokenizer, tokens)
+    step = trainer.resume()
+    if resumed:
+        runs.save_config(folder, as_config(options, model.config))
+        print(f"Continuing {folder} from step {step:,}")
+    introduce(options, folder, model, tokens.survey)
+    with cli.stopping(trainer.stop):
+        outcome = trainer.run()
+    conclude(trainer, outcome, folder)
+    if outcome != "stopped":
+        finish(trainer, folder, model, tokenizer)
+
+
+# --- the text
+
+
+def text_of(options: TrainOptions) -> Iterable[str]:
+    return TextFile(options.file) if options.file else [default_corpus()]
+
+
+def prepare(options: TrainOptions) -> Path:
+    """A new run folder with the text's tokens, once text and options are good."""
+    text = text_of(options)
+    found = survey(text)
+    tokenizer = make_tokenizer(options.tokenizer, found.vocabulary)
+    check_length(options, found)
+    config = replace(options.model, vocab_size=tokenizer.vocab_size)
+
+    def fill(folder: Path) -> None:
+        tokenizer.save(folder / TOKENIZER)
+        TokenFile.write(folder / TOKENS, text, tokenizer, surveyed=found)
+        runs.save_config(folder, as_config(options, config))
+
+    return runs.new("gpt", options.out, fill)
+
+
+def check_length(options: TrainOptions, found: Survey) -> None:
+    """DataError for a text that is too short, before anything is written.
+
+    Of n characters, int(0.9 n) are trained on. A character is at least one token.
+    """
+    needed = options.model.block_size + 1
+    train = int(0.9 * found.characters)
+    if train < needed or found.characters - train < 2:
+        raise DataError(
+            f"{options.data or DEFAULT_NAME}: {found.characters:,} characters are too "
+            f"few: nine tenths of them must fill a block of {needed - 1} and one more. "
+            "Give a longer text or a smaller --block-size"
+        )
+
+
+def check_text(options: TrainOptions, folder: Path) -> None:
+    """DataError if the file that a run was trained on holds another text now."""
+    if options.file is None or not Path(options.file).exists():
+        return  # the run has the tokens of its own
+    saved, now = TokenFile(folder / TOKENS).survey, survey(TextFile(options.file))
+    if saved.hash != now.hash:
+        raise DataError(
+            f"{options.file}: changed since {folder} was trained on it (hash "
+            f"{saved.hash} then, {now.hash} now): restore it, or start a new run"
+        )
+
+
+# --- the model
+
+
+def make_trainer(
+    options: TrainOptions, folder: Path, tokenizer: Tokenizer, tokens: TokenFile
+) -> tuple[GPT, Trainer]:
+    training, sizes = options.training, asdict(options.model)
+    config = GPTConfig(**{**sizes, "vocab_size": tokenizer.vocab_size})
+    for_model, for_data = np.random.SeedSequence(training.seed).spawn(2)
+    model = GPT(config, np.random.default_rng(for_model))
+    T, B = config.block_size, training.batch_size
+    rng = np.random.default_rng(for_data)
+    text = {"characters": tokens.survey.characters, "hash": tokens.survey.hash}
+    about = {"model": asdict(config), "text": text}
+    trainer = Trainer(
+        model,
+        objective(model),
+        BlockSampler(tokens.train, T, B, rng),
+        training,
+        held_out=sequential_blocks(tokens.held_out, T, B),
+        folder=folder,
+        about=about,
+        callbacks=[progress(options.plain)],
+    )
+    return model, trainer
+
+
+def objective(model: GPT) -> Objective:
+    """The sum of -log p(target) over a batch (x, y), each (B, T), and B T."""
+
+    def losses(batch: tuple[Any, Any]) -> tuple[Tensor, int]:
+        x, y = batch
+        return tg.cross_entropy(model.logits(x), y).sum(), y.size
+
+    return losses
+
+
+# --- what is said and left at the end
+
+
+def introduce(options: TrainOptions, folder: Path, model: GPT, text: Survey) -> None:
+    config, training = model.config, options.training
+    batches = f"{training.accumulate} x " * (training.accumulate > 1)
+    print(
+        f"{options.data or DEFAULT_NAME}: {text.characters:,} characters, "
+        f"{len(text.vocabulary)} different, hash {text.hash}\n"
+        f"GPT: {config.n_layer} layers, {config.n_head} heads, {config.n_embd} channels, "
+        f"context {config.block_size}, {config.vocab_size} tokens; "
+        f"{model.num_parameters():,} parameters\n"
+        f"{folder}: {training.max_steps:,} steps of {batches}{training.batch_size} x "
+        f"{config.block_size} tokens",
+        flush=True,
+    )
+
+
+def conclude(trainer: Trainer, outcome: Outcome, folder: Path) -> None:
+    if outcome == "stopped":
+        print(
+            f"Stopped and saved at step {trainer.step:,}. To continue:\n"
+            f"  {PROGRAM} --resume --out {folder}"
+        )
+        return
+    if outcome == "patience":
+        print(f"No better loss since step {trainer.best_step:,}: stopped early")
+    counted = sum(y.size for _, y in trainer.held_out)
+    measured = (
+        "the validation was cut short"
+        if trainer.final_loss is None
+        else f"validation loss {trainer.final_loss:.4f} over all {counted:,} held-out "
+        "tokens"
+    )
+    print(f"Step {trainer.step:,} after {trainer.seconds:,.0f} s: {measured}")
+
+
+def finish(trainer: Trainer, folder: Path, model: GPT, tokenizer: Tokenizer) -> None:
+    """The picture of the losses, a sample, and what to do next."""
+    try:
+        draw(folder)
+        print("It writes:\n")
+        show_sample(folder, model, tokenizer, trainer.config.seed)
+    except OSError as error:
+        raise CheckpointError(
+            f"{reason(error)} while writing {error.filename or folder}; the training "
+            f"itself is saved, at step {trainer.step}"
+        ) from error
+    print(
+        f"\nWhat next:\n"
+        f'  python -m gpt sample --run {folder} --prompt "The "\n'
+        f"  python -m gpt eval --run {folder}\n"
+        f"  {PROGRAM} --resume --out {folder} --max-steps {2 * trainer.step}"
+    )
+
+
+def draw(folder: Path) -> None:
+    """loss.png, or a line that says why there is none."""
+    path = folder / "loss.png"
+    try:
+        draw_losses(read_metrics(folder / "metrics.jsonl"), path, folder.name)
+    except MissingExtra as error:
+        print(error)
+    else:
+        print(f"{path} shows the losses")
+
+
+def show_sample(folder: Path, model: GPT, tokenizer: Tokenizer, seed: int) -> None:
+    """A text, printed as it is written, and kept in sample.txt."""
+    pieces = []
+    rng = np.random.default_rng(seed)
+    for piece in write(
+        model.eval(), tokenizer, start(tokenizer, ""), SampleOptions(), rng
+    ):
+        print(piece, end="", flush=True)
+        pieces.append(piece)
+    print()
+    write_text(folder / "sample.txt", "".join(pieces) + "\n")

@@ -1,0 +1,126 @@
+"""Multi-head attention, of a sequence to itself or to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from tensorgrad import Tensor
+from tensorgrad.errors import ConfigError, ShapeError
+
+from .layers import Dropout, Linear, Rng, positive
+from .module import Module
+
+
+def split_heads(x: Any, n_head: int) -> Any:
+    """(..., T, H D) -> (..., H, T, D), without moving an element."""
+    *lead, T, C = x.shape
+    x = tg.reshape(x, shape=(*lead, T, n_head, C // n_head))
+    return tg.transpose(x, axes=swapped(x.ndim))
+
+
+def merge_heads(x: Any) -> Any:
+    """(..., H, T, D) -> (..., T, H D): what split_heads did, undone."""
+    *lead, H, T, D = x.shape
+    x = tg.transpose(x, axes=swapped(x.ndim))
+    return tg.reshape(x, shape=(*lead, T, H * D))
+
+
+def swapped(ndim: int) -> tuple[int, ...]:
+    """The axes, those of heads and time exchanged."""
+    return (*range(ndim - 3), ndim - 2, ndim - 3, ndim - 1)
+
+
+class MultiHeadAttention(Module):
+    """Attention in n_head parts of the channels, joined by a linear map.
+
+    Query (..., T, C), key and value (..., S, C) -> (..., T, C) with C = d_model. The
+    key is the query and the value the key unless given: attention to itself needs one
+    argument, attention to another sequence two.
+
+    `mask` says where a query may look: booleans, True where it may, or numbers that
+    are added to the scores. Its shape is (T, S), (B, T, S) or (B, H, T, S), and any
+    of these may be 1: a padding mask is `(tokens != pad)[:, None, :]`. Under `causal`
+    query t sees the keys up to t + S - T. A query that may look nowhere gets zeros.
+    Source: Vaswani et al., Attention Is All You Need, section 3.2.2, arXiv 1706.03762.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        n_head: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        *,
+        rng: Rng = None,
+    ) -> None:
+        positive("MultiHeadAttention", d_model=d_model, n_head=n_head)
+        if d_model % n_head:
+            raise ConfigError(
+                f"MultiHeadAttention: d_model={d_model} is not divisible by "
+                f"n_head={n_head}"
+            )
+        rng = np.random.default_rng(rng)
+        self.n_head = n_head
+        self.query = Linear(d_model, d_model, bias, rng=rng)
+        self.key = Linear(d_model, d_model, bias, rng=rng)
+        self.value = Linear(d_model, d_model, bias, rng=rng)
+        self.out = Linear(d_model, d_model, bias, rng=rng)
+        self.dropout = Dropout(dropout, rng=rng)
+
+    def forward(
+        self,
+        query: Any,
+        key: Any = None,
+        value: Any = None,
+        *,
+        mask: Any = None,
+        causal: bool = False,
+        need_weights: bool = False,
+    ) -> Any:
+        """The result, and with `need_weights` also the weights (..., H, T, S).
+
+        The weights are those before dropout.
+        """
+        key = query if key is None else key
+        value = key if value is None else value
+        q = split_heads(self.query(query), self.n_head)  # (..., H, T, D)
+        k = split_heads(self.key(key), self.n_head)  # (..., H, S, D)
+        v = split_heads(self.value(value), self.n_head)
+        shape = (*q.shape[:-1], k.shape[-2])
+        if mask is not None:
+            mask = with_heads(mask, shape)
+        dropped = None
+        if self.training and self.dropout.p:
+            dropped = self.dropout.mask(shape, q.dtype)
+        heads = tg.attention(q, k, v, mask, dropped, causal=causal)
+        out = self.out(merge_heads(heads))
+        if not need_weights:
+            return out
+        # with the identity in the place of v, the result is the weights themselves
+        S = shape[-1]
+        eye = np.broadcast_to(np.eye(S, dtype=q.dtype), (*shape[:-2], S, S))
+        return out, tg.attention(q, k, Tensor(eye), mask, causal=causal)
+
+    def extra_repr(self) -> str:
+        return f"{self.out.weight.shape[0]}, n_head={self.n_head}"
+
+
+def with_heads(mask: Any, shape: tuple[int, ...]) -> Any:
+    """A mask checked against (..., H, T, S), with the axis of heads if it had none."""
+    mask = mask if isinstance(mask, Tensor) else np.asarray(mask)
+    if mask.dtype.kind not in "fb":
+        raise ShapeError(
+            f"a mask holds booleans or floats to add; this is {mask.dtype}"
+        )
+    full = mask[..., None, :, :] if 3 <= mask.ndim < len(shape) else mask
+    fits = zip(reversed(full.shape), reversed(shape), strict=False)
+    if full.ndim > len(shape) or any(m not in (1, n) for m, n in fits):
+        *lead, H, T, S = shape
+        raise ShapeError(
+            f"MultiHeadAttention: a mask of shape {mask.shape} for {H} heads, {T} "
+            f"queries and {S} keys. It should broadcast to {(*lead, T, S)} or {shape}"
+        )
+    return full

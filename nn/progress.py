@@ -1,0 +1,126 @@
+"""What is shown while a model trains: a live line in a terminal, or plain lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, final
+
+from .report import Record
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+class Callback:
+    """What a Trainer tells as it goes: override what you want to know."""
+
+    def started(self, trainer: Trainer) -> None:
+        """Before the first step."""
+
+    def stepped(self, trainer: Trainer, record: Record) -> None:
+        """After a step; the record is what metrics.jsonl gets."""
+
+    def evaluated(self, trainer: Trainer, done: int, total: int) -> None:
+        """After a held-out batch."""
+
+    def saved(self, trainer: Trainer) -> None:
+        """After a checkpoint."""
+
+    def ended(self, trainer: Trainer) -> None:
+        """After the last step, or an error."""
+
+
+def progress(plain: bool = False) -> Callback:
+    """The live display in a terminal; lines elsewhere, and where colours are refused.
+
+    That is with `plain`, NO_COLOR, or TERM=dumb.
+    """
+    dumb = os.environ.get("TERM") in ("dumb", "") or bool(os.environ.get("NO_COLOR"))
+    return Lines() if plain or dumb or not sys.stdout.isatty() else Live()
+
+
+@final
+class Lines(Callback):
+    """A line at the first step, at each evaluation, and every few seconds."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        self.seconds = seconds
+        self._last = -float("inf")
+
+    def stepped(self, trainer: Trainer, record: Record) -> None:
+        now = time.monotonic()
+        if "val_loss" in record or now - self._last >= self.seconds:
+            print(f"step {self._text(trainer, record)}", flush=True)
+            self._last = now
+
+    def _text(self, trainer: Trainer, record: Record) -> str:
+        total = trainer.config.max_steps
+        parts = [
+            f"{record['step']:{len(str(total))}}/{total}",
+            f"loss {record['loss']:.4f}",
+            f"{record['tokens_per_s']:,.0f} tokens/s",
+        ]
+        if "val_loss" in record:
+            parts.insert(2, f"val loss {record['val_loss']:.4f}")
+        return "  ".join(parts)
+
+
+@final
+class Live(Callback):
+    """A line that is redrawn: step, losses, speed, time left; evaluations stay."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._speed = 0.0
+
+    def started(self, trainer: Trainer) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(),
+            refresh_per_second=5,
+            speed_estimate_period=60,
+        )
+        self._task = self._bar.add_task(
+            "training",
+            total=trainer.config.max_steps,
+            completed=trainer.step,
+            facts="starting",
+        )
+        self._bar.start()
+
+    def stepped(self, trainer: Trainer, record: Record) -> None:
+        # one slow step, such as the first, should not jump about in the display
+        speed = record["tokens_per_s"]
+        self._speed = 0.95 * self._speed + 0.05 * speed if self._speed else speed
+        facts = f"loss {record['loss']:.3f}  {self._speed:,.0f} tokens/s"
+        if "val_loss" in record:
+            self._bar.console.print(
+                f"step {record['step']:>6}  loss {record['loss']:.4f}  "
+                f"val loss {record['val_loss']:.4f}",
+                highlight=False,
+            )
+        self._bar.update(
+            self._task, completed=record["step"], description="training", facts=facts
+        )
+
+    def evaluated(self, trainer: Trainer, done: int, total: int) -> None:
+        if self._bar is not None:
+            facts = f"{done}/{total} batches"
+            self._bar.update(self._task, description="evaluating", facts=facts)
+
+    def ended(self, trainer: Trainer) -> None:
+        if self._bar is not None:
+            self._bar.stop()

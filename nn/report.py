@@ -1,0 +1,176 @@
+"""What a run leaves to look at: metrics.jsonl, and loss.png drawn from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad.errors import CheckpointError, MissingExtra
+
+from .text import StrPath, disk_full, reason
+
+Record = dict[str, Any]
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@final
+class MetricsLog:
+    """metrics.jsonl: one JSON object per step, for other programs to read.
+
+    Opened at `step`, it drops the lines of later steps, and one that a kill cut in
+    half: what follows a resume continues as if nothing had happened. Lines wait in
+    memory for at most a second. CheckpointError when the disk is full.
+    """
+
+    def __init__(self, path: StrPath, step: int = 0) -> None:
+        self.path = Path(path)
+        self._waiting: list[bytes] = []
+        self._written = time.monotonic()
+        try:
+            # unbuffered: what a full disk refused must not be tried again at exit
+            self._file = self.path.open("ab", buffering=0)
+            os.truncate(self.path, _end_of_step(self.path, step))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add a line; numbers that are not finite become null, as JSON has none."""
+        plain = dict(record)
+        for key, value in record.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                plain[key] = None
+        self._waiting.append(json.dumps(plain).encode() + b"\n")
+        if time.monotonic() - self._written >= 1:
+            self.flush()
+
+    def flush(self, *, sync: bool = False) -> None:
+        """Write the lines that wait; with `sync`, force them to the disk."""
+        data, self._waiting = b"".join(self._waiting), []
+        self._written = time.monotonic()
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+            if sync:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+
+    def _failure(self, error: OSError) -> CheckpointError:
+        advice = ". Free some space, then resume." if disk_full(error) else "."
+        return CheckpointError(f"{reason(error)} while writing {self.path}{advice}")
+
+
+def _end_of_step(path: Path, step: int) -> int:
+    """How many bytes the whole lines up to a step take."""
+    position = 0
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                later = json.loads(line)["step"] > step
+            except (ValueError, LookupError, TypeError):
+                break
+            if later or not line.endswith(b"\n"):
+                break
+            position += len(line)
+    return position
+
+
+def read_metrics(path: StrPath) -> list[Record]:
+    """The objects of a metrics.jsonl, in order; a line cut in half is left out."""
+    records = []
+    for line in Path(path).read_bytes().splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def draw_losses(records: Sequence[Record], path: StrPath, title: str) -> None:
+    """The curves of `loss` and `val_loss` over `step`, as a picture.
+
+    MissingExtra where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra(
+            "loss.png needs matplotlib, which comes with the extra `viz`: "
+            "pip install '.[viz]' in the checkout"
+        ) from None
+    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes: Any = figure.subplots()
+    train, held_out = curve(records, "loss"), curve(records, "val_loss")
+    smooth = smoothed(train[1])
+    axes.plot(*train, color="tab:blue", alpha=0.25, linewidth=0.8)
+    axes.plot(train[0], smooth, color="tab:blue", label="training (smoothed)")
+    axes.plot(*held_out, "o-", color="tab:orange", markersize=4, label="validation")
+    _annotate_last(axes, *held_out)
+    axes.set(xlabel="step", ylabel="loss (nats per token)", title=title)
+    _limit(axes, np.concatenate([smooth, held_out[1]]))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path)
+
+
+def curve(records: Sequence[Record], key: str) -> Curve:
+    """(steps, values) of the records that hold a number under the key."""
+    found = [(r["step"], r[key]) for r in records if r.get(key) is not None]
+    steps, values = np.array(found, np.float64).reshape(-1, 2).T
+    return steps, values
+
+
+def smoothed(values: NDArray[np.float64], share: float = 0.02) -> NDArray[np.float64]:
+    """The mean over a window around each value, narrower at both ends.
+
+    The window is that share of the length. Symmetric, it shifts the curve neither
+    to the left nor to the right.
+
+    >>> smoothed(np.array([0.0, 3.0, 0.0, 3.0, 0.0]), share=0.6).tolist()
+    [0.0, 1.0, 2.0, 1.0, 0.0]
+    """
+    n = len(values)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    at = np.arange(n)
+    half = np.minimum(int(share * n / 2), np.minimum(at, n - 1 - at))
+    totals = sums[at + half + 1] - sums[at - half]
+    means: NDArray[np.float64] = totals / (2 * half + 1)
+    return means
+
+
+def _annotate_last(
+    axes: Any, steps: NDArray[np.float64], values: NDArray[np.float64]
+) -> None:
+    if len(values):
+        axes.annotate(
+            f"{values[-1]:.3f}",
+            (steps[-1], values[-1]),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="right",
+            fontweight="bold",
+        )
+
+
+def _limit(axes: Any, values: NDArray[np.float64]) -> None:
+    """Show from the lowest loss up, and no spike that would flatten the rest."""
+    if len(values) and np.ptp(values) > 0:
+        low, high = values.min(), np.quantile(values, 0.995)
+        room = 0.08 * max(high - low, 1e-3)
+        axes.set_ylim(low - room, high + room)

@@ -1,0 +1,256 @@
+"""The outline in Graphviz's language: a node for an op, a frame for a module."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import Node
+from ..tensor import Tensor
+from . import labels
+from .folding import Link, links, shown, tally
+from .outline import Group, Item, Vertex, kept_input
+
+# Okabe and Ito's colours, which colour-blind readers tell apart: full strength for
+# borders, pale inside. Text outside of nodes is a grey that white and black
+# backgrounds both carry.
+GREY, INK = "#767676", "#1a1a1a"
+STYLES = {
+    "op": 'shape=box style="rounded,filled" color="#56b4e9" fillcolor="#e6f3fb"',
+    "leaf": 'shape=box style=filled color="#e69f00" fillcolor="#fcefd2" penwidth=2',
+    "input": 'shape=note style=filled color="#009e73" fillcolor="#d9f0e8"',
+    "module": 'shape=box3d style=filled color="#cc79a7" fillcolor="#f8e8f0"',
+    "more": f'shape=box style="dashed,filled" color="{GREY}" fillcolor="#f2f2f2"',
+}
+TONES = {
+    "title": "<B>{}</B>",
+    "module": "{}  <B>{}</B>",
+    "detail": '<FONT POINT-SIZE="9" COLOR="#5f5f5f">{}</FONT>',
+    "value": '<FONT POINT-SIZE="10" COLOR="#00588c">{}</FONT>',
+    "grad": '<FONT POINT-SIZE="10" COLOR="#b34700">{}</FONT>',
+}
+HEAD = f"""\
+digraph {{
+  graph [bgcolor=transparent fontname=Helvetica fontsize=11 fontcolor="{GREY}" \
+nodesep=0.3 ranksep=0.35 tooltip=" "]
+  node [fontname=Helvetica fontsize=11 fontcolor="{INK}" margin="0.12,0.06" height=0.3]
+  edge [fontname=Helvetica fontsize=9 fontcolor="{GREY}" color="{GREY}" arrowsize=0.6]
+"""
+FRAME = f'style="rounded,filled" color="{GREY}" fillcolor="#80808014" penwidth=0.7'
+
+COMMUTE = {"add", "multiply", "maximum", "minimum"}
+
+Line = tuple[str, ...]  # a tone, and the texts it takes
+
+
+class Picture:
+    """What is said about each item, and the lines that say it."""
+
+    def __init__(
+        self,
+        root: Group,
+        found: dict[Node, Vertex],
+        outputs: Sequence[Tensor],
+        names: dict[str, Any],
+        show_values: bool,
+    ) -> None:
+        self.root = root
+        self.show_values = show_values
+        self.links = links(root, found.values())
+        self.ids: dict[Item, str] = {}
+        self.titles: dict[Item | None, str] = {}
+        self.outputs = {shown(found[tensor.node]) for tensor in outputs if tensor.node}
+        self.tensors: dict[Node, Tensor] = {}
+        self.names: dict[Any, str] = {}  # by node, or by the address of an array
+        for name, x in [*names.items(), *((None, tensor) for tensor in outputs)]:
+            node = getattr(x, "node", None)
+            if node is not None:
+                self.tensors[node] = x
+            if name is not None:
+                self.names.setdefault(node or id(getattr(x, "_data", x)), name)
+        self.users: dict[Vertex, tuple[Node, int]] = {}
+        self.values: dict[Node, Any] = {}
+        for node, vertex in found.items():
+            for slot, used in enumerate(vertex.inputs):
+                if used is not None and used.shown is used:
+                    self._note(node, slot, used)
+
+    def _note(self, node: Node, slot: int, used: Vertex) -> None:
+        """An op's argument: its first user names it, and may still have its value."""
+        self.users.setdefault(used, (node, slot))
+        if used.node is not None and used.node not in self.values:
+            kept = kept_input(node, slot)
+            if kept is not None:
+                self.values[used.node] = kept
+
+    def dot(self) -> str:
+        return HEAD + "".join(f"{line}\n" for line in self._lines()) + "}\n"
+
+    def _lines(self) -> Iterator[str]:
+        """The nodes inside their frames, then the arrows."""
+        stack, frames = [iter(self.root.items)], 0
+        while stack:
+            item = next(stack[-1], None)
+            pad = "  " * len(stack)
+            if item is None:
+                stack.pop()
+                if stack:
+                    yield "  " * len(stack) + "}"
+            elif isinstance(item, Vertex) or item.closed:
+                yield pad + self._node(item)
+            else:
+                frames += 1
+                yield f"{pad}subgraph cluster_{frames} {{"
+                yield f"{pad}  graph [{FRAME} label={markup(heading(item))}]"
+                stack.append(iter(item.items))
+        for link in self.links:
+            text = labels.edge(link.used.shape, link.used.dtype)
+            if name := self._argument(link):
+                text = f"{name} {text}"
+            label = [f"label={quote(' ' + text)}"] if text else []
+            style = [] if link.used.node else ["style=dashed"]
+            ends = f"{self.ids[link.start]} -> {self.ids[link.end]}"
+            marks = f" [{' '.join(label + style)}]" if label or style else ""
+            yield f"  {ends}{marks}"
+
+    def _argument(self, link: Link) -> str:
+        """Which argument it is, if the picture would not say it and it matters."""
+        end = link.end
+        if link.slot is None or isinstance(end, Group) or end.node is None:
+            return ""
+        node, unclear = end.node, []
+        for slot, used in enumerate(end.inputs):
+            if used is not None and len(end.inputs) > 1:
+                name = labels.argument(node, slot)
+                unclear += [slot] if self.titles.get(used.shown) != name else []
+        if len(unclear) < 2 or link.slot not in unclear or node.op.name in COMMUTE:
+            return ""
+        return labels.argument(node, link.slot)
+
+    # --- nodes
+
+    def _node(self, item: Item) -> str:
+        self.ids[item] = name = f"n{len(self.ids)}"
+        rim = " peripheries=2" if item in self.outputs else ""
+        if isinstance(item, Group):
+            style, text, tip = _closed(item)
+        elif item.node is None:
+            style, text, tip = "input", self._input(item), "not tracked"
+        else:
+            style = "leaf" if item.node.op is None else "op"
+            text, tip = self._tracked(item, item.node), _tip(item.node)
+        self.titles[item] = text[0][-1].rpartition(".")[2]
+        return (
+            f"{name} [{STYLES[style]}{rim} label={markup(text)} tooltip={quote(tip)}]"
+        )
+
+    def _input(self, vertex: Vertex) -> list[Line]:
+        made_inside = vertex.home.home is not vertex.home
+        role = self._role(vertex, "constant" if made_inside else "input")
+        name = self.names.get(id(vertex.array)) or role
+        return [("title", name), *self._numbers(vertex.array, None)]
+
+    def _tracked(self, vertex: Vertex, node: Node) -> list[Line]:
+        tensor = self.tensors.get(node)
+        if tensor is None and node.tensor is not None:
+            tensor = node.tensor()
+        grad = None if tensor is None else tensor._grad
+        value = _kept_output(node) if tensor is None else tensor._data
+        if value is None:
+            value = self.values.get(node)
+        name = self.names.get(node)
+        if node.op is None:
+            title = _local(name or self._role(vertex, "leaf"), vertex.home)
+            return [("title", title), *self._numbers(value, grad)]
+        what, details = node.op.name, labels.details(node)
+        if node.saved is None:
+            details = ["freed by an earlier backward"]
+        elif what == "pick":
+            what = f"output {node.saved[0]}"
+        title = f"{name}: {what}" if name else what
+        lines = [("detail", line) for line in details]
+        return [("title", title), *lines, *self._numbers(value, grad)]
+
+    def _role(self, vertex: Vertex, otherwise: str) -> str:
+        """What the op that uses it calls it, if that is a word."""
+        role = labels.argument(*self.users[vertex]) if vertex in self.users else ""
+        return role if role.isidentifier() and len(role) > 1 else otherwise
+
+    def _numbers(self, value: Any, grad: Tensor | None) -> Iterator[Line]:
+        """A small value, and the gradient."""
+        if self.show_values and value is not None:
+            text = labels.values(np.asarray(value)) or ""
+            yield from (("value", line) for line in text.splitlines())
+        if self.show_values and grad is not None:
+            text = labels.gradient(grad._data)
+            yield from (("grad", line) for line in text.splitlines())
+
+
+def _closed(group: Group) -> tuple[str, list[Line], str]:
+    """A group drawn as one node: its size."""
+    ops, numbers = tally(group.items)
+    total = labels.plural(ops.total(), "op")
+    inside = ", ".join(f"{n:,} {name}" for name, n in ops.most_common(4))
+    inside += ", …" * (len(ops) > 4)
+    size = [("detail", labels.plural(numbers, "parameter"))] if numbers else []
+    if group.more:
+        title = f"… {total.replace(' ', ' more ')} …"
+        return "more", [("title", title), ("detail", inside)], inside
+    return "module", [*heading(group), ("detail", total), *size], inside
+
+
+def heading(group: Group) -> list[Line]:
+    """A frame's title: the class, how many of it, and the module's name."""
+    name, title = group.name, group.title
+    if group.count > 1:
+        title = f"{title} × {group.count}".strip()
+        title += "" if group.serial else " side by side"
+        last = group.last.rpartition(" ")[0]
+        name += f" … {last}" if last != name else ""
+    return [("module", name, title)] if name else [("title", title)]
+
+
+def _local(name: str, home: Group) -> str:
+    """A parameter's name without the name of the module that it is drawn in."""
+    path, _, last = name.rpartition(".")
+    return last if home.name and path.endswith(home.name) else name
+
+
+def _kept_output(node: Node) -> Any:
+    """The result, if the derivative asked for it."""
+    names = getattr(node.op, "names", ())
+    out = dict(zip(names, node.saved or (), strict=False)).get("out")
+    return out if isinstance(out, np.ndarray) else None
+
+
+def _tip(node: Node) -> str:
+    """The first line of the op's documentation, and the source line if it is known."""
+    if node.op is None:
+        return "a leaf: gradients end here"
+    first = (getattr(node.op, "call", node.op).__doc__ or "").strip().partition("\n")[0]
+    tip = first if node.line is None else f"{first}\n{node.line}"
+    return tip.replace("\\", "/")  # some versions of dot undo a tip's escapes twice
+
+
+# --- quoting
+
+
+def quote(text: str) -> str:
+    """A string of the DOT language that shows `text` as it is."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def markup(lines: Sequence[Line]) -> str:
+    """An HTML-like label, a line for each."""
+    marked = [TONES[tone].format(*map(_plain, texts)) for tone, *texts in lines]
+    return f"<{'<BR/>'.join(marked)}>"
+
+
+def _plain(text: str) -> str:
+    """`text` for a label: marks escaped, and whatever does not print."""
+    shown = [c if c.isprintable() else ascii(c)[1:-1] for c in text]
+    # Doubled, because these labels too have escapes such as \\N, the node's name.
+    return html.escape("".join(shown).replace("\\", "\\\\"), quote=False)

@@ -1,0 +1,87 @@
+"""tensorgrad's side of the benchmarks: the same steps as peer.py takes in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import nn
+import tensorgrad as tg
+from gpt import GPT, GPTConfig
+from nn import optim
+
+Step = Callable[[], object]
+
+OPS_IN_CHAIN = 50
+
+
+def gpt_step(
+    n_layer: int,
+    n_head: int,
+    n_embd: int,
+    block_size: int,
+    vocab_size: int,
+    batch: int,
+) -> Step:
+    """A training step of a GPT on one batch of random tokens; returns its loss."""
+    tg.keep_freed_memory()
+    config = GPTConfig(block_size, vocab_size, n_layer, n_head, n_embd, bias=False)
+    model = GPT(config)
+    optimizer = optim.AdamW(optim.decay_groups(model, 0.1), lr=1e-3, betas=(0.9, 0.99))
+    tokens = np.random.default_rng(0).integers(vocab_size, size=(batch, block_size + 1))
+    x, y = tokens[:, :-1], tokens[:, 1:]
+
+    def step() -> float:
+        _, loss = model(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = optim.grad_norm(model.parameters())
+        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
+        return loss.item()
+
+    return step
+
+
+def mlp_step() -> Step:
+    """A step of SGD: a 2-16-16-1 tanh MLP, mean squared error on 100 points."""
+    generator = np.random.default_rng(0)
+    points = generator.normal(size=(100, 2)).astype(np.float32)
+    labels = np.sign(points[:, :1] * points[:, 1:])
+    model = nn.Sequential(
+        nn.Linear(2, 16, rng=generator),
+        tg.tanh,
+        nn.Linear(16, 16, rng=generator),
+        tg.tanh,
+        nn.Linear(16, 1, rng=generator),
+    )
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    points, labels = tg.Tensor(points), tg.Tensor(labels)
+
+    def step() -> float:
+        loss = nn.losses.mse_loss(model(points), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def op() -> Step:
+    """A chain of OPS_IN_CHAIN products x * b, 16 elements each, forward and backward.
+
+    Both inputs of every product want a gradient. Divide the time by OPS_IN_CHAIN.
+    """
+    start = tg.Tensor(np.ones(16, np.float32), requires_grad=True)
+    b = tg.Tensor(np.full(16, 1.01, np.float32), requires_grad=True)
+    g = np.ones(16, np.float32)
+
+    def step() -> None:
+        x = start
+        for _ in range(OPS_IN_CHAIN):
+            x = x * b
+        start.grad = b.grad = None
+        x.backward(g)
+
+    return step

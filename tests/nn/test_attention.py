@@ -1,0 +1,188 @@
+"""Multi-head attention against PyTorch's, its masks, and what it may not see."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nn import MultiHeadAttention, merge_heads, split_heads
+from tensorgrad import Tensor
+from tensorgrad.errors import ConfigError, ShapeError
+
+B, T, S, C, H = 2, 5, 4, 6, 3
+TIGHT = {"rtol": 1e-10, "atol": 1e-10}  # float64, sums in another order
+rng = np.random.default_rng(0)
+
+
+def layer(**settings: Any) -> MultiHeadAttention:
+    return MultiHeadAttention(C, H, rng=1, **settings).to(np.float64)
+
+
+def torchs(ours: MultiHeadAttention) -> Any:
+    torch = pytest.importorskip("torch")
+    state = {k: torch.tensor(v) for k, v in ours.state_dict().items()}
+    theirs = torch.nn.MultiheadAttention(C, H, batch_first=True, dtype=torch.float64)
+    inputs = ("query", "key", "value")
+    theirs.load_state_dict(
+        {
+            "in_proj_weight": torch.cat([state[f"{n}.weight"] for n in inputs]),
+            "in_proj_bias": torch.cat([state[f"{n}.bias"] for n in inputs]),
+            "out_proj.weight": state["out.weight"],
+            "out_proj.bias": state["out.bias"],
+        }
+    )
+    return theirs
+
+
+def arrays(*lengths: int) -> list[np.ndarray]:
+    return [rng.standard_normal((B, n, C)) for n in lengths]
+
+
+def test_cross_attention_is_pytorchs_in_values_weights_and_gradients() -> None:
+    torch = pytest.importorskip("torch")
+    ours = layer()
+    theirs = torchs(ours)
+    data = arrays(T, S, S)
+    xs = [Tensor(a, requires_grad=True) for a in data]
+    txs = [torch.tensor(a, requires_grad=True) for a in data]
+    keep = rng.random((B, S)) < 0.7
+    keep[:, 0] = True
+    out, weights = ours(*xs, mask=keep[:, None, :], need_weights=True)
+    tout, tweights = theirs(
+        *txs, key_padding_mask=torch.tensor(~keep), average_attn_weights=False
+    )
+    np.testing.assert_allclose(out.data, tout.detach(), **TIGHT)
+    np.testing.assert_allclose(weights.data, tweights.detach(), **TIGHT)
+    assert weights.shape == (B, H, T, S)
+    g, gweights = rng.standard_normal(out.shape), rng.standard_normal(weights.shape)
+    ((out * g).sum() + (weights * gweights).sum()).backward()
+    (
+        (tout * torch.tensor(g)).sum() + (tweights * torch.tensor(gweights)).sum()
+    ).backward()
+    for x, tx in zip(xs, txs, strict=True):
+        np.testing.assert_allclose(x.grad.data, tx.grad, **TIGHT)
+    found = [ours.query.weight.grad, ours.key.weight.grad, ours.value.weight.grad]
+    together = np.concatenate([g.data for g in found])
+    np.testing.assert_allclose(together, theirs.in_proj_weight.grad, **TIGHT)
+    np.testing.assert_allclose(
+        ours.out.bias.grad.data, theirs.out_proj.bias.grad, **TIGHT
+    )
+
+
+def test_causal_self_attention_with_an_additive_mask_is_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    ours = layer()
+    (x,) = arrays(T)
+    bias = rng.standard_normal((T, T))
+    blocked = np.where(np.tri(T, dtype=bool), bias, -np.inf)
+    tx = torch.tensor(x)
+    expected, _ = torchs(ours)(tx, tx, tx, attn_mask=torch.tensor(blocked))
+    np.testing.assert_allclose(
+        ours(x, mask=bias, causal=True).data, expected.detach(), **TIGHT
+    )
+    np.testing.assert_allclose(ours(x, mask=blocked).data, expected.detach(), **TIGHT)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_arguments_default_to_attention_to_itself(bias: bool) -> None:
+    ours = layer(bias=bias)
+    x, memory = arrays(T, S)
+    np.testing.assert_array_equal(ours(x).data, ours(x, x, x).data)
+    np.testing.assert_array_equal(ours(x, memory).data, ours(x, memory, memory).data)
+    assert len(list(ours.parameters())) == (8 if bias else 4)
+
+
+@given(st.integers(0, T - 1))
+def test_causal_attention_does_not_see_the_future(t: int) -> None:
+    ours = layer()
+    x, other = arrays(T, T)
+    other[:, : t + 1] = x[:, : t + 1]
+    first, second = ours(x, causal=True).data, ours(other, causal=True).data
+    np.testing.assert_allclose(first[:, : t + 1], second[:, : t + 1], **TIGHT)
+
+
+def test_a_mask_has_one_meaning_in_every_shape() -> None:
+    ours = layer()
+    x, memory = arrays(T, S)
+    keep = rng.random((B, H, T, S)) < 0.6
+    full = ours(x, memory, mask=keep)
+    added = np.where(keep, 0.0, -np.inf)
+    np.testing.assert_allclose(full.data, ours(x, memory, mask=added).data, **TIGHT)
+    np.testing.assert_array_equal(full.data, ours(x, memory, mask=Tensor(keep)).data)
+    for part in (keep[0, 0], keep[:, 0], keep[:1, 0], keep[:, :1, :1]):
+        three = part[:, None] if part.ndim == 3 else part
+        spelt = np.broadcast_to(three, (B, H, T, S))
+        np.testing.assert_allclose(
+            ours(x, memory, mask=part).data, ours(x, memory, mask=spelt).data, **TIGHT
+        )
+
+
+def test_a_query_that_may_look_nowhere_gets_zeros_and_finite_gradients() -> None:
+    ours = layer(bias=False)
+    x = Tensor(arrays(T)[0], requires_grad=True)
+    keep = np.ones((T, T), bool)
+    keep[2] = False
+    out = ours(x, mask=keep)
+    assert (out.data[:, 2] == 0).all()
+    out.sum().backward()
+    for tensor in (x, *ours.parameters()):
+        assert np.isfinite(tensor.grad.data).all()
+
+
+def test_without_a_batch_axis_it_is_the_same() -> None:
+    ours = layer()
+    x, memory = arrays(T, S)
+    keep = rng.random((T, S)) < 0.8
+    both = ours(x, memory, mask=keep)
+    np.testing.assert_allclose(
+        ours(x[1], memory[1], mask=keep).data, both.data[1], **TIGHT
+    )
+
+
+def test_heads_split_and_merge_are_inverse_and_split_copies_nothing() -> None:
+    x = Tensor(arrays(T)[0])
+    heads = split_heads(x, H)
+    assert heads.shape == (B, H, T, C // H)
+    assert np.shares_memory(heads.data, x.data)
+    np.testing.assert_array_equal(merge_heads(heads).data, x.data)
+    np.testing.assert_array_equal(heads.data[0, 1], x.data[0, :, 2:4])
+
+
+def test_dropout_acts_in_training_alone_and_on_the_weights() -> None:
+    ours = layer(dropout=0.5, bias=False)
+    (x,) = arrays(T)
+    first, second = ours(x), ours(x)
+    assert (first.data != second.data).any()
+    ours.set_rng(1)
+    again = ours(x)
+    ours.set_rng(1)
+    np.testing.assert_array_equal(again.data, ours(x).data)
+    ours.eval()
+    np.testing.assert_array_equal(ours(x).data, ours(x).data)
+    ours.train()
+    ours.dropout.p = 1.0
+    assert (ours(x).data == 0).all()
+
+
+@pytest.mark.parametrize("sizes", [(6, 4), (0, 1), (6, 0), (6, -1)])
+def test_heads_must_divide_the_channels(sizes: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match=r"n_head|d_model"):
+        MultiHeadAttention(*sizes)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.ones((T, T), bool),
+        np.ones((B, S), bool),
+        np.ones((3, T, S), bool),
+        np.ones((1, B, H, T, S), bool),
+        np.ones((T, S), int),  # would be added, and was most likely meant as booleans
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(mask: np.ndarray) -> None:
+    x, memory = arrays(T, S)
+    with pytest.raises(ShapeError, match="mask"):
+        layer()(x, memory, mask=mask)
