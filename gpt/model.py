@@ -36,9 +36,7 @@ class CausalSelfAttention(Module):
         qkv = self.c_attn(x).reshape(B, T, 3, self.n_head, C // self.n_head)
         # three of (B, T, H, D) -> (B, H, T, D)
         q, k, v = [part.transpose(0, 2, 1, 3) for part in tg.unstack(qkv, axis=2)]
-        dropped = None
-        if self.training and self.attn_dropout.p:
-            dropped = self.attn_dropout.mask((B, self.n_head, T, T), x.dtype)
+        dropped = self.attn_dropout.mask((B, self.n_head, T, T), x.dtype)
         heads = tg.attention(q, k, v, dropout_mask=dropped, causal=True)
         y = heads.transpose(0, 2, 1, 3).reshape(B, T, C)  # (B, H, T, D) -> (B, T, C)
         return self.resid_dropout(self.c_proj(y))
@@ -87,19 +85,9 @@ class GPT(Module):
         self.drop = Dropout(config.dropout)
         self.h = ModuleList(Block(config) for _ in range(config.n_layer))
         self.ln_f = LayerNorm(config.n_embd, bias=config.bias)
-        self.initialise(np.random.default_rng(rng))
-
-    def initialise(self, rng: np.random.Generator) -> None:
-        """N(0, 0.02), the projections back into the residual stream / sqrt(2 n_layer).
-
-        2 n_layer of them are added up, so the sum keeps its variance.
-        """
-        for name, p in self.named_parameters():
-            if name.endswith("c_proj.weight"):
-                init.normal_(p, std=0.02 / math.sqrt(2 * self.config.n_layer), rng=rng)
-            elif p.ndim == 2:
-                init.normal_(p, std=0.02, rng=rng)
+        rng = np.random.default_rng(rng)
         self.set_rng(rng)
+        init.gpt2_(self, config.n_layer, rng=rng)
 
     def forward(self, tokens: Any, targets: Any = None) -> tuple[Tensor, Tensor | None]:
         """Logits (B, T, V) for tokens (B, T), and the mean loss if targets are given.

@@ -92,9 +92,7 @@ class MultiHeadAttention(Module):
         shape = (*q.shape[:-1], k.shape[-2])
         if mask is not None:
             mask = with_heads(mask, shape)
-        dropped = None
-        if self.training and self.dropout.p:
-            dropped = self.dropout.mask(shape, q.dtype)
+        dropped = self.dropout.mask(shape, q.dtype)
         heads = tg.attention(q, k, v, mask, dropped, causal=causal)
         out = self.out(merge_heads(heads))
         if not need_weights:

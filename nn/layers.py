@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
+from tensorgrad.graph import wrap
 
 from . import init
 from .module import Module, Parameter
@@ -190,15 +191,17 @@ class Dropout(Module):
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: Any) -> Any:
-        if not self.training or self.p == 0:
-            return x
-        return x * self.mask(x.shape, x.dtype)
+        mask = self.mask(x.shape, x.dtype)
+        return x if mask is None else x * mask
 
-    def mask(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """The numbers that x is multiplied by in training."""
+    def mask(self, shape: tuple[int, ...], dtype: Any) -> Tensor | None:
+        """What x is multiplied by; None where nothing is dropped."""
+        if not self.training or self.p == 0:
+            return None
         kept = self.rng.random(shape, np.float32) >= self.p
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
-        return np.multiply(kept, scale, dtype=dtype)
+        # a Tensor: a graph may keep it without a copy
+        return wrap(np.multiply(kept, scale, dtype=dtype))  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         return f"{self.p}"

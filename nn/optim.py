@@ -164,13 +164,15 @@ def decay_groups(model: Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-_CHUNK = 1 << 14  # small enough to stay in the cache as float64
+_CHUNK = 1 << 14
 
 
+@np.errstate(over="ignore")
 def grad_norm(parameters: Iterable[Tensor]) -> float:
-    """sqrt(sum g^2) over all gradients, summed in float64; a tied one counts once.
+    """sqrt(sum g^2) over all gradients; a tied one counts once.
 
-    It is NaN or infinite where a gradient is: look before a step.
+    Squares are summed by pieces in the gradients' dtype, the pieces in float64. It is
+    NaN or infinite where a gradient is: look before a step.
     """
     total = 0.0
     grads = {id(p): p._grad for p in parameters}
@@ -178,9 +180,13 @@ def grad_norm(parameters: Iterable[Tensor]) -> float:
         if grad is None:
             continue
         flat = grad._data.ravel(order="K")
-        for start in range(0, len(flat), _CHUNK):  # no second copy of a large gradient
-            part = flat[start : start + _CHUNK].astype(np.float64)
-            total += float(part.dot(part))
+        for start in range(0, len(flat), _CHUNK):
+            part = flat[start : start + _CHUNK]
+            squares = float(part.dot(part))
+            if not math.isfinite(squares):  # of numbers like 1e20, only in float32
+                part = part.astype(np.float64)
+                squares = float(part.dot(part))
+            total += squares
     return math.sqrt(total)
 
 

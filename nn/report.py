@@ -137,18 +137,18 @@ def curve(records: Sequence[Record], key: str) -> Curve:
 
 
 def smoothed(values: NDArray[np.float64], share: float = 0.02) -> NDArray[np.float64]:
-    """The mean over a window around each value, narrower at both ends.
+    """The mean over a window around each value: a share of the length, 9 at least.
 
-    The window is that share of the length. Symmetric, it shifts the curve neither
-    to the left nor to the right.
+    It is narrower at both ends, and symmetric, so that it does not shift the curve.
 
-    >>> smoothed(np.array([0.0, 3.0, 0.0, 3.0, 0.0]), share=0.6).tolist()
-    [0.0, 1.0, 2.0, 1.0, 0.0]
+    >>> smoothed(np.array([0.0, 3.0, 0.0, 3.0, 0.0])).tolist()
+    [0.0, 1.0, 1.2, 1.0, 0.0]
     """
     n = len(values)
+    widest = max(4, int(share * n / 2))
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(n)
-    half = np.minimum(int(share * n / 2), np.minimum(at, n - 1 - at))
+    half = np.minimum(widest, np.minimum(at, n - 1 - at))
     totals = sums[at + half + 1] - sums[at - half]
     means: NDArray[np.float64] = totals / (2 * half + 1)
     return means
@@ -164,7 +164,9 @@ def _annotate_last(
             xytext=(0, 8),
             textcoords="offset points",
             ha="right",
+            color="tab:orange",
             fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
 
 

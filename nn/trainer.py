@@ -26,6 +26,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
 
+import numpy as np
+
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import CheckpointError, ConfigError, DataError
@@ -103,7 +105,8 @@ class Trainer:
         self.model.train()
         try:
             self._tell("started")
-            return self._run()
+            with np.errstate(all="ignore"):  # every loss and gradient is looked at
+                return self._run()
         finally:
             self._tell("ended")
             log, self._log = self._log, None
@@ -123,9 +126,11 @@ class Trainer:
             if self.held_out and self._due(self.config.eval_interval):
                 self._judge(record)
             outcome = self._outcome()
-            if outcome in ("finished", "patience"):
+            if outcome:
                 self._conclude(record)
             self._note(record)
+            if self._stopping:
+                outcome = outcome or "stopped"
             if outcome or self._due(self.config.saves_every):
                 self.save()
             if outcome:
@@ -140,7 +145,7 @@ class Trainer:
             return "finished"
         if patience is not None and self._since_best >= patience:
             return "patience"
-        return "stopped" if self._stopping else None
+        return None
 
     def _note(self, record: Record) -> None:
         """Log the step, and tell of it."""
@@ -198,6 +203,11 @@ class Trainer:
     def _fail(self, loss: float, norm: float, batches: Sequence[Any]) -> None:
         """Raise DivergenceError; the step left no trace in model and optimiser."""
         what = f"loss is {loss}" if not math.isfinite(loss) else f"gradient is {norm}"
+        if not replay.is_finite(batches):
+            raise DataError(
+                f"step {self.step + 1}: the {what}, as the batch itself holds numbers "
+                "that are not finite. Look for them in the data"
+            )
         cause = replay.explain(self.model, lambda: self._gradients(batches))
         last = checkpoints.latest_step(self.folder) if self.folder else None
         advice = "Start again" if last is None else f"Resume from step {last}, saved"
