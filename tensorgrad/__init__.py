@@ -16,6 +16,14 @@ from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
 from .tensor import Tensor
 
+
+def __getattr__(name: str) -> Any:
+    """tensorgrad.viz, imported when it is first asked for."""
+    if name == "viz":
+        return importlib.import_module(".viz", __name__)
+    raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
+
+
 __version__ = "0.1.0"
 
 __all__ = [

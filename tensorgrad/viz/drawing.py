@@ -18,6 +18,16 @@ from .picture import Picture
 
 TOO_MANY = 2000  # nodes: more are laid out only when asked for; it may take minutes
 
+NO_PACKAGE = (
+    "a picture needs the graphviz package: pip install 'tensorgrad[viz]'. "
+    'The text needs nothing: .dot, or .save("graph.dot")'
+)
+NO_PROGRAM = (
+    "a picture needs Graphviz's program `dot`, which pip does not bring: "
+    "apt install graphviz, brew install graphviz or graphviz.org/download. "
+    'The text needs nothing: .dot, or .save("graph.dot")'
+)
+
 
 def draw(
     tensors: Tensor | Sequence[Tensor],
@@ -29,15 +39,15 @@ def draw(
 ) -> Drawing:
     """The graph that leads to a tensor, or to several, as a picture.
 
-    Rounded boxes are ops; square ones leaves, which collect gradients; green tags are
+    Rounded boxes are ops; square ones leaves, which collect gradients; green notes are
     untracked inputs. An arrow says the shape, and the dtype where it is not float32;
     one without a word carries a single number. Values of up to nine elements are
     shown where the graph still has them, and gradients after a
     `backward(retain_graph=True)`. Frames are calls of modules.
 
     `params` names tensors: a dict of them, or a module. `fold` draws equal calls in a
-    row once, as "Block × 12", with the numbers of the first. Above `max_nodes` nodes, the innermost modules are
-    closed and long stretches left out; None draws everything.
+    row once, as "Block × 12", with the numbers of the first. Above `max_nodes` nodes,
+    the innermost modules are closed and long stretches left out; None draws all.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> picture = draw(x * x, params={"x": x})
@@ -148,10 +158,7 @@ class Drawing:
         try:
             import graphviz
         except ImportError as error:
-            raise MissingExtra(
-                "a picture needs the graphviz package: pip install 'tensorgrad[viz]'. "
-                'The text needs nothing: .dot, or .save("graph.dot")'
-            ) from error
+            raise MissingExtra(NO_PACKAGE) from error
         if kind not in graphviz.FORMATS:
             raise ConfigError(
                 f"save: no picture has the suffix {'.' + kind!r}: use .svg, .png, .pdf "
@@ -160,13 +167,7 @@ class Drawing:
         try:
             return bytes(graphviz.pipe("dot", kind, self.dot.encode(), quiet=True))
         except (graphviz.ExecutableNotFound, OSError) as error:
-            raise MissingExtra(
-                "a picture needs Graphviz's program `dot`, which pip does not bring: "
-                "apt install graphviz, brew install graphviz or graphviz.org/download. "
-                'The text needs nothing: .dot, or .save("graph.dot")'
-            ) from error
+            raise MissingExtra(NO_PROGRAM) from error
         except graphviz.CalledProcessError as error:
             message = (error.stderr or b"").decode(errors="replace").strip()
-            raise TensorgradError(
-                f"dot could not draw this graph: {message}"
-            ) from error
+            raise TensorgradError(f"dot can't draw this graph: {message}") from error

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node
+from ..tensor import Tensor
 
 
 class Vertex:
@@ -23,7 +24,8 @@ class Vertex:
     `inputs` are the vertices of an op's arguments, None for one that is not drawn on
     its own. `home` is the innermost group around it. `at` and `slot` are its place in
     time: an op's number and -1, or the number of the first op that uses it and as
-    which argument. The rest is what folding notes.
+    which argument. `before` is its place among the items of its home. The rest is what
+    folding notes.
     """
 
     def __init__(self, node: Node | None, array: Any, home: Group) -> None:
@@ -33,7 +35,7 @@ class Vertex:
         self.order = 0 if node is None else node.order
         self.inputs: list[Vertex | None] = []
         self.home = home
-        self.at = self.slot = -1
+        self.at = self.slot = self.before = -1
         self.kind = 0
         self.twin: Vertex | None = None
         self.repeat: Group | None = None
@@ -63,7 +65,7 @@ class Group:
         self.items: list[Item] = []
         self.since = since
         self.depth: int = 0 if home is None else home.depth + 1
-        self.at = 0
+        self.at = self.before = -1 if home else 0
         self.kind = 0
         self.count = 1  # how many alike it stands for
         self.last = label  # the label of the last of them
@@ -99,9 +101,9 @@ def outline(outputs: Sequence[Node]) -> tuple[Group, dict[Node, Vertex]]:
                 for slot, parent in enumerate(node.parents)
             ]
     _find_calls(found)
-    _lift(found.values(), arrays.values())
-    _arrange(found.values())
-    for node in outputs:
+    _lift(found.values(), [*filter(_is_data, found.values()), *arrays.values()])
+    _arrange(found.values(), root)
+    for node in dict.fromkeys(outputs):
         if found[node].at < 0:  # a leaf that no op uses
             root.items.append(found[node])
     return root, found
@@ -164,8 +166,8 @@ def _find_calls(found: dict[Node, Vertex]) -> None:
                 continue
             while home.since >= used.order:
                 home = home.home
-            if home.since > used.home.since:
-                used.home = home
+            if home is not used.home:
+                used.home = _inner(home, used.home)
 
 
 def meet(a: Group, b: Group) -> Group:
@@ -178,11 +180,36 @@ def meet(a: Group, b: Group) -> Group:
     return a
 
 
+def _beside(item: Any, home: Group) -> Any:
+    """`item`, or the group around it, that is directly inside `home`."""
+    while item.home is not home:
+        item = item.home
+    return item
+
+
+def _inner(a: Group, b: Group) -> Group:
+    """The inner one; of two that only overlap, the one in the call that began first.
+
+    Calls overlap where one leaks a result that the call around it does not lead to.
+    """
+    common = meet(a, b)
+    if common is a or common is b:
+        return b if common is a else a
+    return min(a, b, key=lambda group: _beside(group, common).since)
+
+
 def within(group: Group, outer: Group) -> bool:
     """Whether `group` is `outer`, or inside it."""
     while group is not outer and group.home is not group:
         group = group.home
     return group is outer
+
+
+def _is_data(vertex: Vertex) -> bool:
+    """Whether it is a leaf that is no module's parameter: those are of a subclass."""
+    if vertex.op is not None or vertex.node is None or vertex.node.tensor is None:
+        return False
+    return type(vertex.node.tensor()) is Tensor
 
 
 def _lift(vertices: Iterable[Vertex], inputs: Iterable[Vertex]) -> None:
@@ -200,28 +227,24 @@ def _lift(vertices: Iterable[Vertex], inputs: Iterable[Vertex]) -> None:
             vertex.home = vertex.home.home
 
 
-def _arrange(vertices: Iterable[Vertex]) -> None:
+def _arrange(vertices: Iterable[Vertex], root: Group) -> None:
     """Fill the groups' items: ops by age, anything else before its first user."""
-    number = count()
+    number, filled = count(), [root]
     for vertex in vertices:
         if vertex.op is None:
             continue
-        vertex.at = next(number)
+        vertex.at = vertex.before = next(number)
+        home = vertex.home
+        while home.at < 0:
+            home.at = home.before = vertex.at
+            home.home.items.append(home)
+            filled.append(home)
+            home = home.home
+        vertex.home.items.append(vertex)
         for slot, used in enumerate(vertex.inputs):
             if used is not None and used.at < 0:
                 used.at, used.slot = vertex.at, slot
-                _place(used)
-        _place(vertex)
-
-
-def _place(vertex: Vertex) -> None:
-    """Append it to its home, and a home that was empty to the one around it."""
-    item: Item = vertex
-    while True:
-        home = item.home
-        first = not home.items
-        home.items.append(item)
-        if not first or home.home is home:
-            return
-        home.at = vertex.at
-        item = home
+                used.before = _beside(vertex, used.home).before
+                used.home.items.append(used)
+    for group in filled:
+        group.items.sort(key=lambda x: (x.before, isinstance(x, Group) or bool(x.op)))

@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Node
 from ..tensor import Tensor
 from . import labels
-from .folding import Link, links, shown, tally
+from .folding import Link, flat, links, shown, tally
 from .outline import Group, Item, Vertex, kept_input
 
 # Okabe and Ito's colours, which colour-blind readers tell apart: full strength for
@@ -22,7 +22,7 @@ STYLES = {
     "op": 'shape=box style="rounded,filled" color="#56b4e9" fillcolor="#e6f3fb"',
     "leaf": 'shape=box style=filled color="#e69f00" fillcolor="#fcefd2" penwidth=2',
     "input": 'shape=note style=filled color="#009e73" fillcolor="#d9f0e8"',
-    "module": 'shape=box3d style=filled color="#cc79a7" fillcolor="#f8e8f0"',
+    "module": 'shape=folder style=filled color="#cc79a7" fillcolor="#f8e8f0"',
     "more": f'shape=box style="dashed,filled" color="{GREY}" fillcolor="#f2f2f2"',
 }
 TONES = {
@@ -63,14 +63,12 @@ class Picture:
         self.ids: dict[Item, str] = {}
         self.titles: dict[Item | None, str] = {}
         self.outputs = {shown(found[tensor.node]) for tensor in outputs if tensor.node}
-        self.tensors: dict[Node, Tensor] = {}
+        known = (*outputs, *names.values())
+        self.tensors = {getattr(x, "node", None): x for x in known}
         self.names: dict[Any, str] = {}  # by node, or by the address of an array
-        for name, x in [*names.items(), *((None, tensor) for tensor in outputs)]:
-            node = getattr(x, "node", None)
-            if node is not None:
-                self.tensors[node] = x
-            if name is not None:
-                self.names.setdefault(node or id(getattr(x, "_data", x)), name)
+        for name, x in names.items():
+            key = getattr(x, "node", None) or id(getattr(x, "_data", x))
+            self.names.setdefault(key, name)
         self.users: dict[Vertex, tuple[Node, int]] = {}
         self.values: dict[Node, Any] = {}
         for node, vertex in found.items():
@@ -106,15 +104,16 @@ class Picture:
                 yield f"{pad}subgraph cluster_{frames} {{"
                 yield f"{pad}  graph [{FRAME} label={markup(heading(item))}]"
                 stack.append(iter(item.items))
-        for link in self.links:
-            text = labels.edge(link.used.shape, link.used.dtype)
-            if name := self._argument(link):
-                text = f"{name} {text}"
-            label = [f"label={quote(' ' + text)}"] if text else []
-            style = [] if link.used.node else ["style=dashed"]
-            ends = f"{self.ids[link.start]} -> {self.ids[link.end]}"
-            marks = f" [{' '.join(label + style)}]" if label or style else ""
-            yield f"  {ends}{marks}"
+        yield from map(self._arrow, self.links)
+
+    def _arrow(self, link: Link) -> str:
+        text = labels.edge(link.used.shape, link.used.dtype)
+        if name := self._argument(link):
+            text = f"{name} {text}"
+        marks = [f"label={quote(' ' + text)}"] if text else []
+        marks += [] if link.used.node else ["style=dashed"]
+        ends = f"  {self.ids[link.start]} -> {self.ids[link.end]}"
+        return f"{ends} [{' '.join(marks)}]" if marks else ends
 
     def _argument(self, link: Link) -> str:
         """Which argument it is, if the picture would not say it and it matters."""
@@ -191,12 +190,14 @@ class Picture:
 
 def _closed(group: Group) -> tuple[str, list[Line], str]:
     """A group drawn as one node: its size."""
-    ops, numbers = tally(group.items)
+    ops, numbers = tally([group])
     total = labels.plural(ops.total(), "op")
     inside = ", ".join(f"{n:,} {name}" for name, n in ops.most_common(4))
     inside += ", …" * (len(ops) > 4)
     size = [("detail", labels.plural(numbers, "parameter"))] if numbers else []
     if group.more:
+        if not ops:
+            total = labels.plural(sum(1 for _ in flat(group.items)), "input")
         title = f"… {total.replace(' ', ' more ')} …"
         return "more", [("title", title), ("detail", inside)], inside
     return "module", [*heading(group), ("detail", total), *size], inside
@@ -240,7 +241,8 @@ def _tip(node: Node) -> str:
 
 def quote(text: str) -> str:
     """A string of the DOT language that shows `text` as it is."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
 
 
 def markup(lines: Sequence[Line]) -> str:
