@@ -8,6 +8,9 @@
 5.01
 """
 
+import importlib
+from typing import Any
+
 from . import errors, ops
 from .allocator import keep_freed_memory
 from .graph import backward, grad
@@ -15,14 +18,6 @@ from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
 from .tensor import Tensor
-
-
-def __getattr__(name: str) -> Any:
-    """tensorgrad.viz, imported when it is first asked for."""
-    if name == "viz":
-        return importlib.import_module(".viz", __name__)
-    raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
-
 
 __version__ = "0.1.0"
 
@@ -41,3 +36,10 @@ __all__ = [
     "primitive",
 ]
 __all__ += ops.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """tensorgrad.viz, imported when it is first asked for."""
+    if name == "viz":
+        return importlib.import_module(".viz", __name__)
+    raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
