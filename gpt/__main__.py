@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from nn import cli
 
@@ -29,9 +30,10 @@ def evaluate(argv: list[str]) -> None:
     evaluate(argv)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
     commands = {"train": train, "sample": sample, "eval": evaluate}
-    return cli.main("python -m gpt", commands)
+    return cli.main("python -m gpt", commands, argv)
 
 
 if __name__ == "__main__":

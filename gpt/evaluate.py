@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-import tensorgrad as tg
 from nn import cli
 from nn.data import Array, TokenFile, sequential_blocks
+from nn.evaluation import evaluate as mean_loss
 from nn.text import TextFile, Tokenizer
 from tensorgrad.errors import ConfigError, DataError
 
-from .model import GPT
+from .objective import objective
 from .saved import TOKENS, Saved, load
 
 PROGRAM = "python -m gpt eval"
@@ -45,14 +45,17 @@ def evaluate(argv: Sequence[str]) -> None:
     options = cli.parse(EvalOptions, argv, PROGRAM)
     saved = load(options.run, options.best)
     with text_tokens(saved, options.data) as tokens:
-        total, count = measure(saved.model, tokens, options.batch_size)
+        blocks = sequential_blocks(
+            tokens, saved.model.config.block_size, options.batch_size
+        )
+        loss, count = mean_loss(saved.model, objective(saved.model), blocks)
         characters, size = lengths(saved.tokenizer, tokens[1:])
-    bits = total / math.log(2)
+    bits = loss * count / math.log(2)
     what = options.data or "the held-out text"
     print(
         f"{saved.folder} at step {saved.step:,}, over {count:,} tokens of {what}\n"
-        f"loss                {total / count:.4f} nats per token\n"
-        f"perplexity          {perplexity(total / count):.4g}\n"
+        f"loss                {loss:.4f} nats per token\n"
+        f"perplexity          {perplexity(loss):.4g}\n"
         f"bits per character  {bits / max(1, characters):.4f}\n"
         f"bits per byte       {bits / size:.4f}"
     )
@@ -70,15 +73,6 @@ def text_tokens(saved: Saved, data: str | None) -> Iterator[Array]:
         if len(tokens) < 2:
             raise DataError(f"{data}: too short: one token predicts nothing")
         yield tokens.train
-
-
-def measure(model: GPT, tokens: Array, batch_size: int) -> tuple[float, int]:
-    """(the sum of -log p over the tokens from the second on, how many they are)."""
-    total = 0.0
-    with tg.no_grad():
-        for x, y in sequential_blocks(tokens, model.config.block_size, batch_size):
-            total += tg.cross_entropy(model.logits(x), y).sum().item()
-    return total, len(tokens) - 1
 
 
 def lengths(tokenizer: Tokenizer, tokens: Array) -> tuple[int, int]:

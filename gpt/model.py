@@ -105,7 +105,7 @@ class GPT(Module):
         """The scores (B, T, V) of each next token."""
         tokens = np.asarray(tokens)
         T = tokens.shape[-1]
-        if T > self.config.block_size:
+        if self.config.block_size < T:
             raise InputError(
                 f"{T} tokens are more than the context of {self.config.block_size}"
             )

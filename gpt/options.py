@@ -11,7 +11,6 @@ from tyro.conf import OmitArgPrefixes, Suppress
 
 from nn import cli, runs
 from nn.recipe import TrainerConfig
-from nn.trainer import check_same
 
 from .config import GPTConfig
 from .saved import damaged
@@ -73,13 +72,13 @@ class First:
 def read_options(argv: Sequence[str]) -> tuple[TrainOptions, Path | None]:
     """The options, and the folder of the run to continue, if any."""
     first = cli.peek(First, argv, PROGRAM)
-    if not first.resume:
+    if not first.resume or {"-h", "--help"} & set(argv):
         default = TrainOptions(preset=first.preset, model=sizes(first.preset))
         return cli.parse(TrainOptions, argv, PROGRAM, default), None
     folder = Path(first.out) if first.out else runs.newest("gpt")
     saved = options_of(folder)
     options = cli.parse(TrainOptions, argv, PROGRAM, saved)
-    check_same(f"{folder} was trained with", fixed(saved), fixed(options))
+    runs.check_same(f"{folder} was trained with", fixed(saved), fixed(options))
     return options, folder
 
 

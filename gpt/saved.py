@@ -7,7 +7,6 @@ from pathlib import Path
 
 from nn import checkpoints, runs
 from nn.text import Tokenizer, load_tokenizer
-from nn.trainer import check_same
 from tensorgrad.errors import CheckpointError
 
 from .config import GPTConfig
@@ -41,7 +40,7 @@ def load(run: str | None = None, best: bool = False) -> Saved:
         raise CheckpointError(f"{place}: no checkpoint was saved: {hint}")
     tensors, state = checkpoints.load(place, step, only=["model"])
     about = state.get("about", {}).get("model", {})
-    check_same(f"{place}/step-{step} was saved with", about, asdict(config))
+    runs.check_same(f"{place}/step-{step} was saved with", about, asdict(config))
     model = GPT(config)
     model.load_state_dict(tensors["model"])
     return Saved(folder, step, model.eval(), load_tokenizer(folder / TOKENIZER))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from shlex import quote
 
 import numpy as np
 
-import tensorgrad as tg
 from nn import cli, runs
 from nn.data import BlockSampler, Survey, TokenFile, sequential_blocks, survey
-from nn.progress import progress
+from nn.progress import Callback, progress
 from nn.report import draw_losses, read_metrics
 from nn.text import (
     TextFile,
@@ -23,12 +22,12 @@ from nn.text import (
     reason,
     write_text,
 )
-from nn.trainer import Objective, Outcome, Trainer
-from tensorgrad import Tensor
+from nn.trainer import Outcome, Trainer
 from tensorgrad.errors import CheckpointError, DataError, MissingExtra
 
 from .config import GPTConfig
 from .model import GPT
+from .objective import objective
 from .options import PROGRAM, TrainOptions, as_config, read_options
 from .sample import SampleOptions, start, write
 from .saved import TOKENIZER, TOKENS
@@ -45,11 +44,9 @@ def train(argv: Sequence[str]) -> None:
         check_text(options, folder)
     tokenizer, tokens = load_tokenizer(folder / TOKENIZER), TokenFile(folder / TOKENS)
     model, trainer = make_trainer(options, folder, tokenizer, tokens)
-    step = trainer.resume()
+    trainer.callbacks.insert(0, Introduce(options, folder, model, tokens.survey))
     if resumed:
-        runs.save_config(folder, as_config(options, model.config))
-        print(f"Continuing {folder} from step {step:,}")
-    introduce(options, folder, model, tokens.survey)
+        trainer.resume()
     with cli.stopping(trainer.stop):
         outcome = trainer.run()
     conclude(trainer, outcome, folder)
@@ -66,6 +63,8 @@ def text_of(options: TrainOptions) -> Iterable[str]:
 
 def prepare(options: TrainOptions) -> Path:
     """A new run folder with the text's tokens, once text and options are good."""
+    if options.out:
+        runs.check_free(Path(options.out))  # before a long text is read
     text = text_of(options)
     found = survey(text)
     tokenizer = make_tokenizer(options.tokenizer, found.vocabulary)
@@ -134,39 +133,42 @@ def make_trainer(
     return model, trainer
 
 
-def objective(model: GPT) -> Objective:
-    """The sum of -log p(target) over a batch (x, y), each (B, T), and B T."""
-
-    def losses(batch: tuple[Any, Any]) -> tuple[Tensor, int]:
-        x, y = batch
-        return tg.cross_entropy(model.logits(x), y).sum(), y.size
-
-    return losses
-
-
 # --- what is said and left at the end
 
 
-def introduce(options: TrainOptions, folder: Path, model: GPT, text: Survey) -> None:
-    config, training = model.config, options.training
-    batches = f"{training.accumulate} x " * (training.accumulate > 1)
-    print(
-        f"{options.data or DEFAULT_NAME}: {text.characters:,} characters, "
-        f"{len(text.vocabulary)} different, hash {text.hash}\n"
-        f"GPT: {config.n_layer} layers, {config.n_head} heads, {config.n_embd} channels, "
-        f"context {config.block_size}, {config.vocab_size} tokens; "
-        f"{model.num_parameters():,} parameters\n"
-        f"{folder}: {training.max_steps:,} steps of {batches}{training.batch_size} x "
-        f"{config.block_size} tokens",
-        flush=True,
-    )
+class Introduce(Callback):
+    """Says what is trained, on what and where; keeps the options in config.json."""
+
+    def __init__(
+        self, options: TrainOptions, folder: Path, model: GPT, text: Survey
+    ) -> None:
+        self.options, self.folder, self.model, self.text = options, folder, model, text
+
+    def started(self, trainer: Trainer) -> None:
+        text, model, training = self.text, self.model.config, trainer.config
+        runs.save_config(self.folder, as_config(self.options, model))
+        batches = f"{training.accumulate} x " * (training.accumulate > 1)
+        print(
+            f"{self.options.data or DEFAULT_NAME}: {text.characters:,} characters, "
+            f"{len(text.vocabulary)} different, hash {text.hash}\n"
+            f"GPT: {model.n_layer} layers, {model.n_head} heads, {model.n_embd} "
+            f"channels, context {model.block_size}, {model.vocab_size} tokens: "
+            f"{self.model.num_parameters():,} parameters\n"
+            f"{self.folder}: {training.max_steps:,} steps of {batches}"
+            f"{training.batch_size} x {model.block_size} tokens"
+            + f", from step {trainer.step:,}"
+            * (trainer.step > 0),
+            flush=True,
+        )
+        if trainer.step >= training.max_steps:
+            print("All of them are done; a higher --max-steps trains on")
 
 
 def conclude(trainer: Trainer, outcome: Outcome, folder: Path) -> None:
     if outcome == "stopped":
         print(
             f"Stopped and saved at step {trainer.step:,}. To continue:\n"
-            f"  {PROGRAM} --resume --out {folder}"
+            f"  {PROGRAM} --resume --out {quote(str(folder))}"
         )
         return
     if outcome == "patience":
@@ -192,11 +194,12 @@ def finish(trainer: Trainer, folder: Path, model: GPT, tokenizer: Tokenizer) -> 
             f"{reason(error)} while writing {error.filename or folder}; the training "
             f"itself is saved, at step {trainer.step}"
         ) from error
+    run = quote(str(folder))
     print(
         f"\nWhat next:\n"
-        f'  python -m gpt sample --run {folder} --prompt "The "\n'
-        f"  python -m gpt eval --run {folder}\n"
-        f"  {PROGRAM} --resume --out {folder} --max-steps {2 * trainer.step}"
+        f'  python -m gpt sample --run {run} --prompt "The "\n'
+        f"  python -m gpt eval --run {run}\n"
+        f"  {PROGRAM} --resume --out {run} --max-steps {2 * trainer.step}"
     )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import tensorgrad as tg
 from tensorgrad import Tensor
@@ -201,7 +200,7 @@ class Dropout(Module):
         kept = self.rng.random(shape, np.float32) >= self.p
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
         # a Tensor: a graph may keep it without a copy
-        return wrap(np.multiply(kept, scale, dtype=dtype))  # type: ignore[no-any-return]
+        return wrap(np.multiply(kept, scale, dtype=dtype))
 
     def extra_repr(self) -> str:
         return f"{self.p}"

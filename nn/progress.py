@@ -52,8 +52,11 @@ class Lines(Callback):
     def stepped(self, trainer: Trainer, record: Record) -> None:
         now = time.monotonic()
         if "val_loss" in record or now - self._last >= self.seconds:
-            print(f"step {self._text(trainer, record)}", flush=True)
             self._last = now
+            try:
+                print(f"step {self._text(trainer, record)}", flush=True)
+            except OSError:  # whoever read this has left
+                trainer.stop()
 
     def _text(self, trainer: Trainer, record: Record) -> str:
         total = trainer.config.max_steps
@@ -74,6 +77,7 @@ class Live(Callback):
     def __init__(self) -> None:
         self._bar: Any = None
         self._speed = 0.0
+        self._judged = ""
 
     def started(self, trainer: Trainer) -> None:
         from rich.progress import (
@@ -94,7 +98,7 @@ class Live(Callback):
             speed_estimate_period=60,
         )
         self._task = self._bar.add_task(
-            "training",
+            "training  ",
             total=trainer.config.max_steps,
             completed=trainer.step,
             facts="starting",
@@ -105,21 +109,22 @@ class Live(Callback):
         # one slow step, such as the first, should not jump about in the display
         speed = record["tokens_per_s"]
         self._speed = 0.95 * self._speed + 0.05 * speed if self._speed else speed
-        facts = f"loss {record['loss']:.3f}  {self._speed:,.0f} tokens/s"
         if "val_loss" in record:
+            self._judged = f"val loss {record['val_loss']:.3f}  "
             self._bar.console.print(
                 f"step {record['step']:>6}  loss {record['loss']:.4f}  "
                 f"val loss {record['val_loss']:.4f}",
                 highlight=False,
             )
-        self._bar.update(
-            self._task, completed=record["step"], description="training", facts=facts
-        )
+        facts = f"loss {record['loss']:.3f}  {self._judged}{self._speed:,.0f} tokens/s"
+        self._update("training", facts, completed=record["step"])
 
     def evaluated(self, trainer: Trainer, done: int, total: int) -> None:
         if self._bar is not None:
-            facts = f"{done}/{total} batches"
-            self._bar.update(self._task, description="evaluating", facts=facts)
+            self._update("evaluating", f"batch {done}/{total}")
+
+    def _update(self, what: str, facts: str, **done: int) -> None:
+        self._bar.update(self._task, description=f"{what:<10}", facts=facts, **done)
 
     def ended(self, trainer: Trainer) -> None:
         if self._bar is not None:

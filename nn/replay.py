@@ -53,7 +53,7 @@ def explain(model: Module, attempt: Callable[[], Any]) -> str:
             return f"{name} is not finite, since the step before"
     model.zero_grad()
     try:
-        with tg.detect_anomaly():
+        with np.errstate(all="ignore"), tg.detect_anomaly():
             attempt()
     except AnomalyError as error:
         return str(error)

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import IO, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ class MetricsLog:
 
     Opened at `step`, it drops the lines of later steps, and one that a kill cut in
     half: what follows a resume continues as if nothing had happened. Lines wait in
-    memory for at most a second. CheckpointError when the disk is full.
+    memory for at most a second. CheckpointError when the disk is full, or while
+    another process has the log open.
     """
 
     def __init__(self, path: StrPath, step: int = 0) -> None:
@@ -37,6 +38,7 @@ class MetricsLog:
         try:
             # unbuffered: what a full disk refused must not be tried again at exit
             self._file = self.path.open("ab", buffering=0)
+            lock(self._file, self.path.parent)
             os.truncate(self.path, _end_of_step(self.path, step))
         except OSError as error:
             raise self._failure(error) from error
@@ -72,6 +74,23 @@ class MetricsLog:
     def _failure(self, error: OSError) -> CheckpointError:
         advice = ". Free some space, then resume." if disk_full(error) else "."
         return CheckpointError(f"{reason(error)} while writing {self.path}{advice}")
+
+
+def lock(file: IO[bytes], run: Path) -> None:
+    """CheckpointError if another process trains this run; it ends with the process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise CheckpointError(
+            f"{run}: another process is training this run. Wait for it, or stop it"
+        ) from None
+    except OSError:
+        pass  # a file system without locks
 
 
 def _end_of_step(path: Path, step: int) -> int:

@@ -97,8 +97,8 @@ def _fill(folder: Path, staging: Path, fill: Callable[[Path], None]) -> None:
         raise CheckpointError(what + advice) from error
 
 
-def _claim(folder: Path) -> tuple[Path, list[Path]]:
-    """The folder, empty, and which folders had to be made for it, innermost first."""
+def check_free(folder: Path) -> None:
+    """ConfigError if a new run cannot have this folder: it holds something."""
     if is_run(folder):
         raise ConfigError(
             f"{folder}: holds another run. Continue it with --resume, or choose "
@@ -106,12 +106,17 @@ def _claim(folder: Path) -> tuple[Path, list[Path]]:
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: a file. Choose a folder with --out")
-    shutil.rmtree(folder / STAGING, ignore_errors=True)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(p.name != STAGING for p in folder.iterdir()):
         raise ConfigError(
             f"{folder}: holds files that are no run. Choose a new or an empty folder "
             "with --out"
         )
+
+
+def _claim(folder: Path) -> tuple[Path, list[Path]]:
+    """The folder, empty, and which folders had to be made for it, innermost first."""
+    check_free(folder)
+    shutil.rmtree(folder / STAGING, ignore_errors=True)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return folder, made
@@ -131,7 +136,12 @@ def _next_free(kind: str) -> tuple[Path, list[Path]]:
 def save_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Write config.json: with it, the folder is a run."""
     content = {"version": tensorgrad.__version__, **config}
-    write_text(folder / CONFIG, json.dumps(content, indent=1) + "\n")
+    try:
+        write_text(folder / CONFIG, json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        raise CheckpointError(
+            f"{reason(error)} while writing {folder / CONFIG}"
+        ) from error
 
 
 def load_config(folder: Path) -> Config:
@@ -148,3 +158,16 @@ def load_config(folder: Path) -> Config:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: edited: not what was saved")
     return content
+
+
+def check_same(what: str, saved: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """CheckpointError for the first setting that differs, with both values."""
+    for key in {**saved, **here}:
+        old, new = saved.get(key), here.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            check_same(what, old, new)
+        elif old != new:
+            raise CheckpointError(
+                f"{what} {key} {old!r}, and this run has {new!r}: leave that as it "
+                "was, or start a new run"
+            )

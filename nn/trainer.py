@@ -20,8 +20,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
@@ -29,19 +28,19 @@ from typing import Any, Literal, Protocol, final
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad import Tensor
 from tensorgrad.errors import CheckpointError, ConfigError, DataError
 
 from . import checkpoints, replay
+from .evaluation import Objective, evaluate
 from .module import Module
 from .optim import clip_scale, grad_norm
 from .optimizer import Optimizer
 from .progress import Callback
 from .recipe import TrainerConfig
 from .report import MetricsLog, Record
+from .runs import check_same
 from .text import StrPath
 
-Objective = Callable[[Any], tuple[Tensor, int]]
 Outcome = Literal["finished", "stopped", "patience"]
 
 
@@ -98,6 +97,7 @@ class Trainer:
 
     def run(self) -> Outcome:
         """Train up to `max_steps`, the end of patience, or `stop()`; which it was."""
+        tg.keep_freed_memory()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._log = MetricsLog(self.folder / "metrics.jsonl", self.step)
@@ -219,26 +219,15 @@ class Trainer:
     # --- evaluation
 
     def evaluate(self, every: int = 1) -> tuple[float, int]:
-        """(mean loss, how many it is over) of every n-th held-out batch.
-
-        Without dropout. DataError where nothing is counted.
-        """
+        """(mean loss, how many it is over) of every n-th held-out batch."""
         return self._evaluate(every, lambda: False)
 
     def _evaluate(self, every: int, quits: Callable[[], bool]) -> tuple[float, int]:
-        total, count = 0.0, 0
-        chosen = range(0, len(self.held_out), every)
-        with evaluating(self.model), tg.no_grad():
-            for done, i in enumerate(chosen, 1):
-                losses, counted = self.objective(self.held_out[i])
-                total += losses.item()
-                count += counted
-                self._tell("evaluated", done, len(chosen))
-                if quits():
-                    return math.nan, 0
-        if not count:
-            raise DataError("the held-out part holds nothing that counts in the loss")
-        return total / count, count
+        def told(done: int, total: int) -> bool:
+            self._tell("evaluated", done, total)
+            return quits()
+
+        return evaluate(self.model, self.objective, self.held_out, every, told)
 
     @property
     def _every(self) -> int:
@@ -322,27 +311,3 @@ class Trainer:
         self.batches.load_state(state["data"])
         self.seconds = state["seconds"]
         self.best_loss, self.best_step, self._since_best = state["best"]
-
-
-def check_same(what: str, saved: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """CheckpointError for the first setting that differs, with both values."""
-    for key in {**saved, **here}:
-        old, new = saved.get(key), here.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            check_same(what, old, new)
-        elif old != new:
-            raise CheckpointError(
-                f"{what} {key} {old!r}, and this run has {new!r}: leave that as it "
-                "was, or start a new run"
-            )
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """The model in eval mode, and then as it was."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)

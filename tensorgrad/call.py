@@ -70,7 +70,7 @@ def binary(op: Op) -> Callable[..., Any]:
         out = forward(x, y)
         if type(out) is not ndarray:
             out = np.asarray(out)
-        if px is None and py is None or not (mode := recording()) or not op.rules:
+        if (px is None and py is None) or not (mode := recording()) or not op.rules:
             return wrap(out)
         if op.plain:
             keep_x, keep_y, keep_out = op.keep[px is not None, py is not None]
@@ -142,9 +142,10 @@ def weak(x: Any, dtype: Any) -> Any:
     """
     if isinstance(x, np.generic):
         x = x.item()
-    if isinstance(x, (list, tuple, complex)):
-        return as_array(x, floats=dtype if dtype.kind == "f" else np.float32)
-    return x
+    known = isinstance(x, ndarray) and x.dtype.kind in "fiub"
+    if x is None or known or isinstance(x, (int, float)):
+        return x
+    return as_array(x, floats=dtype if dtype.kind == "f" else np.float32)
 
 
 def as_array(x: Any, dtype: Any = None, floats: Any = np.float32) -> np.ndarray:

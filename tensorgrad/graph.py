@@ -47,7 +47,7 @@ class Node:
     hooks: tuple[Callable[[Any], Any], ...] = ()
     line: str | None = None  # the user's source line, under anomaly mode
     module: tuple[tuple[int, str], ...] = ()  # nn calls that ended here: since, name
-    tensor: Callable[[], Tensor | None] | None = None  # a leaf's weak reference
+    tensor: Callable[[], Tensor | None] | None = None  # weakly, whose .grad to fill
 
     def __init__(
         self, op: Any, parents: tuple[Node | None, ...], saved: Any, like: Any
@@ -136,7 +136,7 @@ def walk(
                 arrived[order] += gx
             else:  # x + x sends one array to both parents: it must stay what it is
                 arrived[order] = add(arrived[order], gx)
-        parent = gx = parents = gradients = None
+        parent = gx = parents = gradients = None  # type: ignore[assignment]
         if not waiting:
             return
         order = -heappop(waiting)
@@ -223,10 +223,12 @@ def backward(
         create_graph=create_graph,
     ):
         del gradients  # held until the next step, it would make them look shared
-        tensor = node.tensor() if node.op is None else None  # type: ignore[misc]
+        tensor = node.tensor() if node.tensor is not None else None
         if tensor is not None:
-            # A Tensor of its own: under create_graph, x + y has one g for both.
-            g = wrap(g._data, g.node) if create_graph else wrap(g)
+            if create_graph:  # a Tensor of its own: x + y has one g for both
+                g = wrap(g._data, g.node)
+            else:
+                g = wrap(g if node.op is None else np.array(g))
             old = tensor._grad
             tensor._grad = g if old is None else add(old, g)
 

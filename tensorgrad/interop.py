@@ -23,6 +23,7 @@ _OTHER_NAMES = {
     "invert": "logical_not",
     "permute_dims": "transpose",
 }
+_INSTEAD = "use tensorgrad's functions, or .detach().numpy()"
 
 
 def _op_for(function: Any) -> Any:
@@ -43,10 +44,9 @@ def array_ufunc(
     if ufunc is np.power and not isinstance(inputs[1], Variable):
         return inputs[0] ** inputs[1]  # a number as exponent has an op of its own
     if op is None or method != "__call__" or kwargs:
-        raise TypeError(
-            f"numpy.{ufunc.__name__} ({method}, {sorted(kwargs)}) has no op for "
-            "Tensors; use tensorgrad's functions, or .detach().numpy()"
-        )
+        called = ufunc.__name__ + f".{method}" * (method != "__call__")
+        options = f" with {', '.join(kwargs)}" * bool(kwargs)
+        raise TypeError(f"numpy.{called}{options} has no op for Tensors; {_INSTEAD}")
     return op(*inputs)
 
 
@@ -54,33 +54,49 @@ def array_function(
     self: Tensor, function: Any, types: Any, args: Any, kwargs: Any
 ) -> Any:
     """NumPy's functions run our ops, given NumPy's positions and names."""
-    name, given = function.__name__, inspect.signature(function).bind(*args, **kwargs)
-    if name in ("shape", "ndim", "size") and len(given.arguments) == 1:
+    name = function.__name__
+    if name in ("shape", "ndim", "size") and len(args) + len(kwargs) == 1:
         return getattr(self, name)
+    options = _named(function, args, kwargs)
     function = _op_for(function)
     if function is None:
-        raise TypeError(
-            f"numpy.{name} has no op for Tensors; use tensorgrad's functions, or "
-            ".detach().numpy()"
-        )
+        raise TypeError(f"numpy.{name} has no op for Tensors; {_INSTEAD}")
     if not hasattr(function, "op"):  # einsum, take_along_axis: functions of ops
         return function(*args, **kwargs)
     op, inputs, settings = function.op, [], {}
-    for i, (option, value) in enumerate(given.arguments.items()):
+    for i, (option, value) in enumerate(options.items()):
         option = _SETTINGS.get(option, option)
         if option in op.settings:
             settings[option] = value
         elif i < max(1, len(op.inputs)):
             inputs.append(value)
-        elif not (
-            value is None or value is np._NoValue or value == _IMPLIED.get(option)
-        ):
+        elif not _is_default(option, value):
             raise TypeError(f"numpy.{name} on Tensors has no option {option!r}")
-    return function(*(inputs[0] if op.variadic else inputs), **settings)
+    inputs = [*inputs[0]] if op.variadic else inputs
+    if not any(isinstance(x, Variable) for x in inputs):
+        raise TypeError(f"numpy.{name} of arrays takes no Tensor among its settings")
+    return function(*inputs, **settings)
 
 
 _SETTINGS = {"a_min": "min", "a_max": "max", "newshape": "shape", "ary": "x"}
-_IMPLIED = {"mode": "constant", "order": "C", "subok": False}
+_IN_C = {"concatenate": ("arrays", "axis", "out"), "where": ("condition", "x", "y")}
+_DEFAULTS = {"mode": "constant", "order": "C", "subok": False}
+
+
+def _named(function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The arguments by name, as the function's signature has them."""
+    try:
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+    except ValueError:  # written in C: newer versions of NumPy have a signature for it
+        names = _IN_C.get(function.__name__, ())
+        return dict(zip(names, args, strict=False)) | kwargs
+    return given | given.pop("kwargs", {})
+
+
+def _is_default(option: str, value: Any) -> bool:
+    if isinstance(value, str | bool):
+        return bool(value == _DEFAULTS.get(option))
+    return value is None or value is np._NoValue
 
 
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -89,9 +105,11 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
         raise GraphError(
             "numpy.asarray of a tracked tensor would lose its gradient: detach() it"
         )
-    if copy or (dtype is not None and dtype != self.dtype):
-        return np.array(self._data, dtype)
-    return self.data
+    if not copy and (dtype is None or dtype == self.dtype):
+        return self.data
+    if copy is False:
+        raise ValueError(f"a {self.dtype} tensor can't be {dtype} without a copy")
+    return np.array(self._data, dtype)
 
 
 def dlpack(self: Tensor, **kwargs: Any) -> Any:

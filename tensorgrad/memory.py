@@ -16,7 +16,7 @@ _count = getattr(sys, "getrefcount", lambda x: sys.maxsize)  # PyPy has no count
 
 
 def _references(x: Any) -> int:
-    return _count(x)  # type: ignore[no-any-return]
+    return _count(x)
 
 
 # What the count reads, from inside a function, for something one container holds.

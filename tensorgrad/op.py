@@ -32,7 +32,7 @@ import numpy as np
 
 from . import call
 from .errors import DefinitionError, GraphError, ShapeError
-from .graph import Node, Variable, grad, wrap
+from .graph import Node, grad, wrap
 from .mode import ON, recording, set_mode
 
 REGISTRY: dict[str, Op] = {}
@@ -65,12 +65,13 @@ class Op:
         }
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.formulas: dict[str, Formula | None] = {}
-        self.rules: tuple[Rule | None, ...] = ()
+        self.rules: tuple[Rule | None, ...] = (None,)  # () where none has a formula
         self.joint = False  # whether one rule gives the gradients of all inputs
         self.names: tuple[str, ...] = ()
         self.extras: tuple[str, ...] = ()  # the settings and shapes among `names`
         self.plain = True  # whether `names` are the inputs and the output alone
         self.keep = _Keep(self)
+        self.call: Callable[..., Any]  # the public function; _function sets it
         if REGISTRY.setdefault(self.name, self) is not self:
             raise DefinitionError(f"there is already an op called {self.name!r}")
 
@@ -100,17 +101,15 @@ class Op:
                     f"{self.name}: the formula for {name} asks for {(first, *asked)}; "
                     f"it may ask for g, then any of {sorted(allowed)}"
                 )
-        asked = {name for f in given.values() for name in inspect.signature(f).parameters}
+        used = {n for f in given.values() for n in inspect.signature(f).parameters}
         if self.definition is not None:
-            asked.update(self.settings)
-        self.extras = tuple(n for n in (*self.settings, *shapes) if n in asked)
+            used.update(self.settings)
+        self.extras = tuple(n for n in (*self.settings, *shapes) if n in used)
         self.names = base + self.extras
         self.plain = self.names == (*self.inputs, "out")
         self.keep.clear()
-        if given:
-            self.rules = tuple(
-                [f and self._rule(f, self.joint) for f in self.formulas.values()]
-            )
+        rules = [f and self._rule(f, self.joint) for f in self.formulas.values()]
+        self.rules = tuple(rules) if given else ()
 
     def _rule(self, formula: Formula, joint: bool) -> Rule:
         """The formula, and where in `saved` to find what it asks for."""
@@ -124,7 +123,9 @@ class Op:
 
     # --- forward
 
-    def bind(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
+    def bind(
+        self, inputs: tuple[Any, ...], settings: dict[str, Any]
+    ) -> tuple[Any, ...]:
         """The inputs in order: those given by name taken out of the settings."""
         if self.variadic:
             one = len(inputs) == 1 and isinstance(inputs[0], list | tuple)
@@ -134,7 +135,10 @@ class Op:
             if missing := [n for n in rest if n not in settings | self.optional]:
                 raise TypeError(f"{self.name}() is missing {', '.join(missing)}")
             inputs += tuple([settings.pop(name, None) for name in rest])
-        if len(inputs) > len(self.inputs) or not self.settings.keys() >= settings.keys():
+        if (
+            len(inputs) > len(self.inputs)
+            or not self.settings.keys() >= settings.keys()
+        ):
             raise TypeError(
                 f"{self.name}{inspect.signature(self.forward)}: arrays are positional, "
                 f"settings go by keyword; got {len(inputs)} arrays and {[*settings]}"
@@ -210,7 +214,9 @@ class Op:
                 return self._partials(g, saved, parents)
             return self.gradients(node, g, parents, saved)
 
-    def _together(self, g: Any, parents: Sequence[Node | None], saved: Any) -> list[Any]:
+    def _together(
+        self, g: Any, parents: Sequence[Node | None], saved: Any
+    ) -> list[Any]:
         """What one formula gives for all inputs."""
         formula, _ = self.rules[0]  # type: ignore[misc]
         needed = tuple([parent is not None for parent in parents])
@@ -281,6 +287,11 @@ class _Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
 
     def __missing__(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
         op = self.op
+        if not op.formulas:
+            raise DefinitionError(
+                f"{op.name} has no derivative yet: give {op.name}.gradient(...), with "
+                "None for each input that has none"
+            )
         serving = op.formulas.values()
         if not op.joint:
             pairs = zip(serving, tracked, strict=True)
@@ -292,7 +303,7 @@ class _Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
         return kept
 
 
-class _SEVERAL:  # noqa: N801 - a constant: stands in for the outputs of a split
+class _SEVERAL:
     shape = dtype = None
 
 

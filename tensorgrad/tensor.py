@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -158,27 +160,17 @@ class Tensor(Variable):
         removes the hook.
         """
         node = self._tracked("register_hook")
-        node.hooks = (*node.hooks, hook)
+        entry = functools.partial(hook)  # unlike the hook, registered only once
+        node.hooks = (*node.hooks, entry)
 
         def remove() -> None:
-            node.hooks = tuple(h for h in node.hooks if h is not hook)
+            node.hooks = tuple(h for h in node.hooks if h is not entry)
 
         return remove
 
     def retain_grad(self) -> None:
         """Keep this computed tensor's gradient in `.grad`, as a leaf's is kept."""
-        node = self._tracked("retain_grad")
-        if node.op is None:
-            return
-        held = leaf(self).tensor  # a weak reference: the node must not hold the tensor
-
-        def keep(g: Tensor) -> None:
-            tensor = held() if held is not None else None
-            if tensor is not None:
-                g = wrap(g._data.copy()) if g.node is None else g
-                tensor._grad = g if tensor._grad is None else tensor._grad + g
-
-        node.hooks = (*node.hooks, keep)
+        self._tracked("retain_grad").tensor = weakref.ref(self)
 
     def _tracked(self, what: str) -> Node:
         if self.node is None:
@@ -189,11 +181,12 @@ class Tensor(Variable):
 
     def detach(self) -> Tensor:
         """The same values, untracked. A later write to either leaves the other be."""
-        return wrap(self._data)  # type: ignore[no-any-return]
+        return wrap(self._data)
 
     def copy(self) -> Tensor:
         """The same values in memory of their own; gradients flow back to this one."""
-        return wrap(self._data.copy(), alias(self).node)  # type: ignore[no-any-return]
+        node = alias(self).node if recording() else None
+        return wrap(self._data.copy(), node)
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
@@ -207,7 +200,7 @@ class Tensor(Variable):
         twin._data, twin.node, twin._grad = self._data.copy(), None, None
         twin.requires_grad = self.requires_grad
         memo[id(self)] = twin
-        return twin  # type: ignore[no-any-return]
+        return twin
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(
@@ -244,7 +237,7 @@ class Tensor(Variable):
         if any(sources) and recording():
             # setitem saves no values, so it can be recorded as done in place
             self.node = ops.setitem.op.record(
-                (data, value), sources, data, settings={"key": key}
+                (None, None), (data, value), sources, data, settings={"key": key}
             )
 
     def _writing(self, what: str) -> None:
@@ -267,16 +260,16 @@ class Tensor(Variable):
             self.node = out.node
         return self
 
-    def __iadd__(self, other: Any) -> Tensor:
+    def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self._in_place(ops.add, other)
 
-    def __isub__(self, other: Any) -> Tensor:
+    def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self._in_place(ops.subtract, other)
 
-    def __imul__(self, other: Any) -> Tensor:
+    def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self._in_place(ops.multiply, other)
 
-    def __itruediv__(self, other: Any) -> Tensor:
+    def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
         return self._in_place(ops.divide, other)
 
     # --- operators: the ops themselves, which are plain functions
@@ -374,7 +367,7 @@ class Tensor(Variable):
 
     def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """The index of the largest element: an integer, so without a gradient."""
-        return wrap(np.asarray(self._data.argmax(axis, keepdims=keepdims)))  # type: ignore[no-any-return]
+        return wrap(np.asarray(self._data.argmax(axis, keepdims=keepdims)))
 
     def reshape(self, *shape: Any) -> Tensor:
         return ops.reshape(self, shape=_spread(shape))
@@ -395,7 +388,7 @@ class Tensor(Variable):
         """In another dtype; only floats stay tracked."""
         if np.dtype(dtype).kind == "f":
             return ops.astype(self, dtype=dtype)
-        return wrap(self._data.astype(dtype))  # type: ignore[no-any-return]
+        return wrap(self._data.astype(dtype))
 
     # --- Python's protocols
 
@@ -421,6 +414,9 @@ class Tensor(Variable):
     def __int__(self) -> int:
         return int(self.item())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
     def __index__(self) -> int:
         return self._data.__index__()
 
@@ -433,11 +429,9 @@ class Tensor(Variable):
 
 
 def _bare(x: Any) -> Any:
-    """x with Tensors replaced by their arrays, inside a tuple too; lists copied."""
+    """x with Tensors replaced by their arrays, inside a tuple too."""
     if isinstance(x, tuple):
         return tuple(map(_bare, x))
-    if isinstance(x, (list, np.ndarray)):  # the graph keeps it, the user may change it
-        return np.array(x) if len(x) else x[:]
     return x._data if isinstance(x, Variable) else x
 
 

@@ -60,7 +60,7 @@ def setitem(x, value, *, key):
     >>> setitem(Tensor([1.0, 2.0]), 5.0, key=0)
     Tensor([5., 2.], dtype=float32)
     """
-    out = x.copy()
+    out = np.array(x)
     out[key] = value
     return out
 
@@ -148,7 +148,7 @@ embedding.gradient(
 scatter_rows.gradient(x=lambda g, tokens: embedding(g, tokens), tokens=None)
 
 
-def take_along_axis(x, indices, *, axis=-1):
+def take_along_axis(x, indices, axis=-1):
     """x at one index along `axis` for each element of `indices`, as NumPy has it.
 
     >>> take_along_axis(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]))

@@ -31,8 +31,9 @@ def matmul(x, y):
 
 def _matmul_x(g, x_shape, y):
     """g @ y.T, as matrices."""
+    g = _as_matrix(g, x_shape, y.shape)
     y = expand_dims(y, axis=-1) if y.ndim == 1 else y
-    gx = _as_matrix(g, x_shape, y.shape) @ matrix_transpose(y)
+    gx = g @ matrix_transpose(y)
     return squeeze(gx, axis=-2) if len(x_shape) == 1 else gx
 
 

@@ -93,7 +93,12 @@ def _inverse(axes):
 
 @primitive
 def matrix_transpose(x):
-    """x.mT: the last two axes exchanged."""
+    """x.mT: the last two axes exchanged.
+
+    >>> matrix_transpose(Tensor([[[1.0, 2.0]]]))
+    Tensor([[[1.],
+             [2.]]], dtype=float32)
+    """
     if x.ndim < 2:
         raise ShapeError(f".mT needs at least 2 axes, and the shape is {x.shape}")
     return x.mT

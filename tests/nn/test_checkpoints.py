@@ -141,6 +141,21 @@ def test_latest_is_the_last_one_saved_and_any_can_be_asked_for(tmp_path: Path) -
     assert number_of(load(tmp_path, 5)) == 5
 
 
+def test_single_groups_can_be_read(tmp_path: Path) -> None:
+    tensors, state = at(3)
+    save(tmp_path, 3, tensors, state)
+    # what is not wanted is not looked at
+    (tmp_path / "step-3" / "optimizer.safetensors").write_bytes(b"damaged")
+    found, found_state = load(tmp_path, only=["model"])
+    assert list(found) == ["model"]
+    assert np.array_equal(found["model"]["weight"], tensors["model"]["weight"])
+    assert found_state == state
+    with pytest.raises(CheckpointError, match=r"optimizer\.safetensors: truncated"):
+        load(tmp_path, only=["model", "optimizer"])
+    with pytest.raises(CheckpointError, match=r"holds no other\.safetensors"):
+        load(tmp_path, only=["other"])
+
+
 def test_keep_deletes_older_steps_only(tmp_path: Path) -> None:
     for step in (1, 2, 3, 9):
         put(tmp_path, step)

@@ -234,6 +234,21 @@ def test_every_target_once_and_in_order(
     assert all(x.shape == (batch_size, block_size) for x, _ in batches[:-2])
 
 
+@given(st.integers(2, 60), sizes, sizes, st.integers(-20, 20), st.integers(1, 5))
+def test_sequential_blocks_are_a_sequence(
+    length: int, block_size: int, batch_size: int, i: int, every: int
+) -> None:
+    blocks = sequential_blocks(np.arange(length), block_size, batch_size)
+    batches = list(blocks)
+    assert len(batches) == len(blocks)
+    assert all(map(batches_equal, blocks[i::every], batches[i::every]))
+    if -len(batches) <= i < len(batches):
+        assert batches_equal(blocks[i], batches[i])
+    else:
+        with pytest.raises(IndexError):
+            blocks[i]
+
+
 def test_sizes_are_checked_when_asked_not_when_used() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(DataError, match="1 tokens are too few: 2"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
@@ -219,25 +219,34 @@ def test_the_best_weights_are_kept(tmp_path: Path) -> None:
 # --- checkpoints
 
 
-@given(stops=st.lists(st.integers(1, 15), max_size=3, unique=True))
+LONGER: dict[str, Any] = dict(max_steps=16, accumulate=2, checkpoint_interval=6)
+
+
+@pytest.fixture(scope="module")
+def through(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A run that never stopped."""
+    run = trainer(tmp_path_factory.mktemp("whole"), **LONGER)
+    assert run.run() == "finished"
+    return run
+
+
+@settings(max_examples=10)  # each waits for the disk a dozen times
+@given(stops=st.lists(st.integers(1, 15), min_size=1, max_size=3, unique=True))
 def test_a_resumed_run_equals_one_that_never_stopped(
-    tmp_path_factory: pytest.TempPathFactory, stops: list[int]
+    tmp_path_factory: pytest.TempPathFactory, through: Trainer, stops: list[int]
 ) -> None:
-    folder = tmp_path_factory.mktemp("run")
-    whole, pieces = folder / "whole", folder / "pieces"
-    changes: dict[str, Any] = dict(max_steps=16, accumulate=2, checkpoint_interval=3)
-    through = trainer(whole, **changes)
-    assert through.run() == "finished"
+    folder = tmp_path_factory.mktemp("pieces")
     for stop in sorted(stops):
-        run = trainer(pieces, **changes)
+        run = trainer(folder, **LONGER)
         run.resume()
         run.callbacks.append(StopAt(stop))
         assert run.run() == "stopped"
-        assert checkpoints.latest_step(pieces) == stop
-    last = trainer(pieces, **changes)
+        assert checkpoints.latest_step(folder) == stop
+    last = trainer(folder, **LONGER)
     last.resume()
     assert last.run() == "finished"
-    assert facts(pieces) == facts(whole)
+    assert through.folder is not None
+    assert facts(folder) == facts(through.folder)
     assert weights(last.model) == weights(through.model)
     assert last.final_loss == through.final_loss
 

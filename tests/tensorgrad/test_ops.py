@@ -21,10 +21,11 @@ from tests.tensorgrad.checks import (
     total,
 )
 from tests.tensorgrad.domains import DOMAINS
+from tests.tensorgrad.domains.elementwise import ELEMENTWISE
 
 OPS = sorted(set(tg.ops.__all__) | {op.name for op in REGISTRY.values()})
 SMOOTH = [name for name in OPS if name in DOMAINS and DOMAINS[name].smooth]
-LINEAR = {"add", "subtract", "negative", "sign"}
+
 
 every_op = pytest.mark.parametrize("name", [name for name in OPS if name in DOMAINS])
 every_smooth_op = pytest.mark.parametrize("name", SMOOTH)
@@ -149,6 +150,37 @@ def test_only_what_is_tracked_gets_a_gradient(name: str, data: Any) -> None:
         total(function(*xs)).backward()
         np.testing.assert_allclose(xs[i].grad.data, exact[n], rtol=1e-9, atol=1e-9)
         assert all(xs[j].grad is None for j in places if j != i)
+
+
+EDGES = {
+    1: [((),), ((0,),), ((2, 0, 1),), ((1,),)],
+    2: [
+        ((), ()),
+        ((), (2, 3)),
+        ((0,), ()),
+        ((0, 3), (1,)),
+        ((2, 0), (1, 1)),
+        ((2, 1), (3,)),
+        ((1, 1), (2, 2)),
+    ],
+}
+SIMPLE = [
+    (name, edge)
+    for name in SMOOTH
+    if name in ELEMENTWISE and not REGISTRY[name].settings
+    for edge in EDGES.get(len(REGISTRY[name].inputs), ())
+]
+
+
+@pytest.mark.parametrize(("name", "shapes"), SIMPLE)
+def test_scalars_empty_arrays_and_broadcasting(name: str, shapes: Any) -> None:
+    rng = np.random.default_rng(0)
+    inputs = [rng.uniform(0.3, 2.0, size=shape) for shape in shapes]
+    out = getattr(tg, name)(*leaves(inputs))
+    assert out.shape == np.broadcast_shapes(*shapes)
+    for x, g in zip(inputs, slopes(getattr(tg, name), inputs), strict=True):
+        assert g.shape == x.shape
+    check_gradients(getattr(tg, name), inputs)
 
 
 FUSED = [name for name in SMOOTH if getattr(REGISTRY.get(name), "definition", None)]
@@ -290,10 +322,10 @@ def test_where_gives_its_untaken_side_an_exact_zero(bad: float) -> None:
     safe = slope(
         lambda x: tg.where(x > 0, tg.sqrt(tg.where(x > 0, x, 1.0)), 0.0), [0, 4]
     )
-    assert safe == [[0, 1]]
+    assert safe == [[0, 0.25]]
     # A gradient that is not finite stops at the condition too.
-    passed = slope(lambda x: tg.where(taken, x * bad, x), [1.0, 1.0])
-    np.testing.assert_equal(passed, [[bad, 1]])
+    passed = slope(lambda x, y: tg.where(taken, x, y) * bad, [1, 1], [1, 1])
+    np.testing.assert_equal(passed, [[bad, 0], [0, bad]])
 
 
 def test_a_fully_masked_row_gives_zeros_and_no_gradient() -> None:

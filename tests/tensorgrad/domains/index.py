@@ -14,7 +14,7 @@ def keys(draw: Any, shape: Any) -> Any:
     """Any index into an array of `shape`: slices, integers, masks, repeats."""
     mask = bools(draw, shape[: draw(st.integers(0, len(shape)))])
     options = [nps.basic_indices(shape, allow_newaxis=True), st.just(mask)]
-    if all(shape):
+    if shape and all(shape):
         options.append(nps.integer_array_indices(shape))
         options.append(mixed_keys(shape))
     return draw(st.one_of(options))
@@ -55,7 +55,9 @@ def assignments(draw: Any) -> Any:
     (x,), settings = draw(picks())
     shape = np.shape(x[settings["key"]])
     kept = [n if draw(st.booleans()) else 1 for n in shape]
-    lead = draw(st.sampled_from([(), (1,), (1, 1)]))  # which an assignment drops
+    lead = draw(st.sampled_from([(), (1,), (1, 1)]))  # which an assignment drops,
+    if not shape or isinstance(settings["key"], np.ndarray):  # but not from a scalar's
+        lead = ()
     value = uniform(draw, (*lead, *kept[draw(st.integers(0, len(kept))) :]))
     return [x, value], settings
 

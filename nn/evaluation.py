@@ -1,0 +1,54 @@
+"""A model's mean loss over data that it was not trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import tensorgrad as tg
+from tensorgrad import Tensor
+from tensorgrad.errors import DataError
+
+from .module import Module
+
+Objective = Callable[[Any], tuple[Tensor, int]]  # a batch -> (sum of losses, count)
+
+
+def evaluate(
+    model: Module,
+    objective: Objective,
+    batches: Sequence[Any],
+    every: int = 1,
+    told: Callable[[int, int], Any] = lambda done, total: None,
+) -> tuple[float, int]:
+    """(sum of all losses / how many, how many), of every n-th batch.
+
+    Without dropout and gradients. `told(done, total)` is called after each batch; if
+    it gives True, that is the end, and the result (nan, 0). DataError where nothing
+    is counted.
+    """
+    loss, count = 0.0, 0
+    chosen = range(0, len(batches), every)
+    with evaluating(model), tg.no_grad():
+        for done, i in enumerate(chosen, 1):
+            losses, counted = objective(batches[i])
+            loss += losses.item()
+            count += counted
+            if told(done, len(chosen)):
+                return math.nan, 0
+    if not count:
+        raise DataError("the held-out data holds nothing that counts in the loss")
+    return loss / count, count
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """The model in eval mode, and then as it was."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

@@ -1,0 +1,185 @@
+"""`python -m gpt sample` and `eval`, and what a terminal shows."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpt.evaluate import lengths
+from gpt.sample import SampleOptions, start, write
+from gpt.saved import load
+from nn import checkpoints
+from nn.report import read_metrics
+from nn.text import ByteTokenizer, CharTokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_overview_shows_the_commands(gpt: Any) -> None:
+    for argv in ([], ["--help"]):
+        out = gpt(*argv).out
+        assert re.findall(r"^  (\w+)  ", out, re.MULTILINE) == [
+            "train",
+            "sample",
+            "eval",
+        ]
+
+
+# --- sample
+
+
+def test_a_sample_starts_with_the_prompt_and_repeats_by_seed(
+    trained: Path, gpt: Any
+) -> None:
+    argv = ["sample", "--prompt", "Take ", "--max-new-tokens", 50]
+    first, again, other = (
+        gpt(*argv, "--seed", 1),
+        gpt(*argv, "--run", trained, "--seed", 1),
+        gpt(*argv, "--seed", 2),
+    )
+    assert first.status == 0
+    assert first.out == again.out != other.out
+    assert first.out.startswith("Take ")
+    assert len(first.out) == len("Take ") + 50 + 1
+    greedy = {
+        gpt(*argv, "--temperature", 0, "--seed", s, "--top-k", k).out
+        for s, k in ((1, 1), (2, 50))
+    }
+    assert len(greedy) == 1
+    assert gpt(*argv, "--top-k", 1).out in greedy
+
+
+def test_several_samples_are_set_apart(trained: Path, gpt: Any) -> None:
+    out = gpt("sample", "--prompt", "9", "--num-samples", 3, "--seed", 0).out
+    samples = out.split("\n---\n")
+    assert len(samples) == 3
+    assert all(sample.startswith("9") for sample in samples)
+    assert len(set(samples)) == 3
+
+
+def test_an_empty_prompt_starts_after_a_newline(trained: Path, gpt: Any) -> None:
+    empty, absent = (
+        gpt("sample", "--seed", 1, *prompt) for prompt in (["--prompt", ""], [])
+    )
+    newline = gpt("sample", "--seed", 1, "--prompt", "\n")
+    assert empty.out == absent.out
+    assert "\n" + empty.out == newline.out
+    # and where there is no newline, from the first token
+    assert start(CharTokenizer("abc"), "").tolist() == [[0]]
+    assert start(ByteTokenizer(), "").tolist() == [[10]]
+
+
+def test_a_prompt_may_be_longer_than_the_context(trained: Path, gpt: Any) -> None:
+    prompt = "Take one down and pass it around, 9 bottles of beer on the wall."
+    out = gpt("sample", "--prompt", prompt, "--max-new-tokens", 5).out
+    assert len(out) == len(prompt) + 5 + 1
+
+
+def test_text_comes_in_whole_characters() -> None:
+    class Says:
+        def stream(self, tokens: Any, *args: Any) -> Any:
+            for byte in "a猫é".encode():
+                yield np.array([byte])
+            yield np.array([0xC3])  # half a character at the end
+
+    options, rng = SampleOptions(), np.random.default_rng(0)
+    model: Any = Says()
+    prompt = start(ByteTokenizer(), "")
+    pieces = list(write(model, ByteTokenizer(), prompt, options, rng))
+    assert [piece for piece in pieces if piece] == [
+        "a",
+        "猫",
+        "é",
+        "\N{REPLACEMENT CHARACTER}",
+    ]
+
+
+def test_the_best_weights_can_be_used(trained: Path, gpt: Any) -> None:
+    step = checkpoints.latest_step(trained / "best")
+    assert load(str(trained), best=True).step == step
+    assert f"at step {step}," in gpt("eval", "--best").out
+    assert gpt("sample", "--best").status == 0
+
+
+# --- eval
+
+
+def measured(out: str) -> dict[str, float]:
+    return {
+        name.strip(): float(value)
+        for name, value in re.findall(r"^([a-z ]+?)  +([\d.]+)", out, re.MULTILINE)
+    }
+
+
+def test_eval_measures_what_training_held_out(trained: Path, gpt: Any) -> None:
+    out = gpt("eval").out
+    logged = read_metrics(trained / "metrics.jsonl")[-1]
+    found = measured(out)
+    assert f"over {logged['val_tokens']:,} tokens of the held-out text" in out
+    assert found["loss"] == pytest.approx(logged["val_loss"], abs=6e-5)
+    assert found["perplexity"] == pytest.approx(math.exp(found["loss"]), rel=1e-3)
+    bits = found["loss"] / math.log(2)
+    assert found["bits per character"] == pytest.approx(bits, abs=2e-4)
+    assert found["bits per byte"] == pytest.approx(bits, abs=2e-4)
+
+
+def test_eval_measures_another_text(trained: Path, gpt: Any, tmp_path: Path) -> None:
+    text = tmp_path / "other.txt"
+    text.write_text("10 bottles on the wall")
+    done = gpt("eval", "--data", text)
+    assert "over 21 tokens" in done.out
+    assert str(text) in done.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "beer.txt",
+        "other.txt",
+        "work",
+    ]
+
+
+def test_characters_and_bytes_are_counted_apart() -> None:
+    text = "naïve 猫"
+    for tokenizer in (ByteTokenizer(), CharTokenizer.train(text)):
+        assert lengths(tokenizer, tokenizer.encode(text)) == (7, 10)
+
+
+# --- in a terminal
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+@pytest.mark.parametrize("setting", ["terminal", "--plain", "NO_COLOR"])
+def test_a_terminal_shows_a_live_line_unless_told_otherwise(
+    work: Path, tiny: Any, setting: str
+) -> None:
+    import pty
+
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
+    env.pop("NO_COLOR", None)
+    if setting == "NO_COLOR":
+        env["NO_COLOR"] = "1"
+    options = ["--plain"] * (setting == "--plain")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gpt", *tiny, *options], env=env, stdout=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 1 << 16)
+        except OSError:  # Linux's way to say that the other side has closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait() == 0
+    text = shown.decode()
+    live = "\x1b[" in text and "20/20" in text and "tokens/s" in text
+    assert live is (setting == "terminal")
+    assert "val loss" in text

@@ -1,0 +1,92 @@
+"""Anomaly mode names the op and the line of the first NaN or infinity."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import Tensor, detect_anomaly, grad
+from tensorgrad.errors import AnomalyError
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own
+
+
+def leaf(*values: float) -> Tensor:
+    return Tensor(np.array(values), requires_grad=True)
+
+
+def test_forward_names_the_op_the_element_and_the_line() -> None:
+    x = leaf(1.0, 0.0)
+    with detect_anomaly(), pytest.raises(AnomalyError) as caught:
+        (x * 2.0).log().sum()  # this line
+    message = str(caught.value)
+    assert message.startswith("log gave -inf at index (1,) from finite inputs")
+    assert f"{__file__}:" in message
+    assert message.endswith("(x * 2.0).log().sum()  # this line")
+
+
+def test_backward_names_the_op_and_the_line_of_its_forward() -> None:
+    x = leaf(1.0, 0.0)
+    with detect_anomaly():
+        y = tg.sqrt(x * x).sum()  # the forward
+        with pytest.raises(AnomalyError) as caught:
+            y.backward()
+    message = str(caught.value)
+    assert message.startswith("the derivative of sqrt for input 0 gave inf")
+    assert "at index (1,) from a finite gradient" in message
+    assert message.endswith("y = tg.sqrt(x * x).sum()  # the forward")
+    assert x.grad is None
+
+
+def test_backward_alone_says_how_to_learn_the_line() -> None:
+    y = tg.sqrt(leaf(0.0)).sum()
+    with detect_anomaly(), pytest.raises(AnomalyError, match="unknown line: run the"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    ("function", "op"),
+    [
+        (lambda x: x / (x - x), "divide"),
+        (lambda x: (x * 1e300) * 1e300, "multiply"),
+        (lambda x: tg.exp(x * 1e3), "exp"),
+        (lambda x: tg.split(x / 0.0, indices_or_sections=2)[0], "divide"),
+        (lambda x: tg.linear(x * 1e200, (x * 1e200)[None]), "linear"),
+        (lambda x: tg.logsumexp(x) * (x - 3.0) ** 0.5, "power_constant"),
+    ],
+)
+def test_the_first_op_is_named(function: Any, op: str) -> None:
+    with detect_anomaly(), pytest.raises(AnomalyError, match=f"^{op} gave"):
+        function(leaf(1.0, 2.0))
+
+
+def test_second_order() -> None:
+    with detect_anomaly():
+        x = leaf(0.0)
+        y = (x**1.5).sum()
+        first = grad(y, x, create_graph=True)
+        assert first.item() == 0
+        with pytest.raises(AnomalyError, match=r"derivative of power_constant.*inf"):
+            grad(first, x)
+
+
+def test_infinities_that_were_given_are_not_anomalies() -> None:
+    with detect_anomaly():
+        x = leaf(1.0, 2.0)
+        masked = x + np.array([0.0, -np.inf])
+        tg.softmax(masked).sum().backward()
+        assert np.isfinite(x.grad.data).all()
+        allowed = np.array([[True, False]])
+        q = Tensor(np.ones((1, 2)), requires_grad=True)
+        k = Tensor(np.ones((2, 2)))
+        tg.attention(q, k, k, allowed, causal=True).sum().backward()
+        (tg.where(x > 1.0, x, -np.inf)[1] * 1.0).backward()
+
+
+def test_nothing_is_checked_outside() -> None:
+    x = leaf(0.0)
+    y = tg.log(x)
+    assert y.item() == -np.inf
+    y.backward()
+    assert x.grad.item() == np.inf

@@ -1,0 +1,256 @@
+"""NumPy meets Tensors: functions, operators, arrays out, DLPack."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import Tensor
+from tensorgrad.errors import GraphError, MutationError
+from tests.tensorgrad.checks import check_gradients
+
+X = np.random.default_rng(0).uniform(0.3, 2.0, size=(2, 3))
+A = np.random.default_rng(1).uniform(0.3, 2.0, size=(2, 3))
+
+# Each is called with a Tensor and with the array it holds.
+FUNCTIONS = {
+    "exp": lambda x: np.exp(x),
+    "log": lambda x: np.log(x),
+    "sqrt": lambda x: np.sqrt(x),
+    "sin": lambda x: np.sin(x) + np.cos(x) + np.tanh(x),
+    "abs": lambda x: np.abs(x - 1.0) + np.absolute(x),
+    "negative": lambda x: np.negative(x),
+    "add": lambda x: np.add(x, A) + np.subtract(A, x),
+    "multiply": lambda x: np.multiply(x, 2.0) / np.divide(1.0, x),
+    "power": lambda x: np.power(x, 2) + np.power(2.0, x) + np.power(x, A),
+    "maximum": lambda x: np.maximum(x, A) * np.minimum(x, 1.0),
+    "matmul": lambda x: np.matmul(x, A.T),
+    "sum": lambda x: np.sum(x, 0),
+    "sum, named": lambda x: np.sum(x, axis=1, keepdims=True),
+    "sum, all named": lambda x: np.sum(a=x, axis=(0, 1)),
+    "mean": lambda x: np.mean(x, -1),
+    "var": lambda x: np.var(x, axis=1, ddof=1),
+    "max": lambda x: np.max(x, axis=0) + np.amax(x),
+    "min": lambda x: np.min(x, 1, keepdims=True) + np.amin(x),
+    "reshape": lambda x: np.reshape(x, (3, 2)),
+    "reshape, -1": lambda x: np.reshape(x, -1, order="C"),
+    "transpose": lambda x: np.transpose(x),
+    "transpose, axes": lambda x: np.transpose(x, [1, 0]),
+    "permute_dims": lambda x: np.permute_dims(x, axes=(1, 0)),
+    "matrix_transpose": lambda x: np.matrix_transpose(x),
+    "expand_dims": lambda x: np.expand_dims(x, (0, -1)),
+    "squeeze": lambda x: np.squeeze(x[:1], axis=0) + np.squeeze(x[:1], 0),
+    "broadcast_to": lambda x: np.broadcast_to(x, (2, 2, 3)) * 1.0,
+    "concatenate": lambda x: np.concatenate([x, A, x]),
+    "concatenate, axis": lambda x: np.concatenate((A, x), axis=-1),
+    "concatenate, position": lambda x: np.concatenate((A, x), 1),
+    "concatenate, of one array": lambda x: np.concatenate(x),
+    "concat": lambda x: np.concat([x, A]),
+    "stack": lambda x: np.stack([x, A], 1),
+    "stack, named": lambda x: np.stack(arrays=(A, x), axis=-1),
+    "stack, of one array": lambda x: np.stack(x),
+    "split": lambda x: np.split(x, 3, axis=1)[1],
+    "split, position": lambda x: np.split(x, [1], 1)[1],
+    "pad": lambda x: np.pad(x, 1),
+    "pad, named": lambda x: np.pad(x, ((0, 1), (2, 0)), constant_values=3.0),
+    "pad, mode": lambda x: np.pad(x, 1, "constant", constant_values=2.0),
+    "where": lambda x: np.where(A > 1.0, x, 0.0) + np.where(A > 1.0, A, x),
+    "where, compared": lambda x: np.where(np.greater(x, 1.0), x, A),
+    "clip": lambda x: np.clip(x, 0.7, 1.3),
+    "clip, named": lambda x: np.clip(x, a_min=0.7, a_max=None),
+    "clip, min": lambda x: np.clip(x, min=0.7, max=1.3),
+    "take": lambda x: np.take(x, [0, 0, 2], axis=1),
+    "take, position": lambda x: np.take(x, [[1, 5]]) * np.take(x, [1, 1], 1),
+    "take_along_axis": lambda x: np.take_along_axis(x, np.argsort(A, 1), 1),
+    "take_along_axis, named": lambda x: np.take_along_axis(x, np.argsort(A, 0), axis=0),
+    "einsum": lambda x: np.einsum("ij,kj->ik", x, A),
+    "astype": lambda x: np.astype(x, np.float64),
+    "array first": lambda x: (A + x) * (A - x) / (A * x) + A @ x.T @ A + A**x,
+    "scalar first": lambda x: (
+        np.float64(2) * x - np.float64(1) / x + np.float64(2) ** x
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpys_functions_are_ops(name: str) -> None:
+    function = FUNCTIONS[name]
+    out = function(Tensor(X))
+    assert isinstance(out, Tensor)
+    np.testing.assert_allclose(out.data, function(X), rtol=1e-12)
+    check_gradients(function, [X])
+
+
+COMPARISONS = {
+    "less": lambda x: (x < A) | (x > A),
+    "equal": lambda x: (x == A) | np.equal(x, x),
+    "not_equal": lambda x: (x != A) & np.not_equal(x, A),
+    "greater": lambda x: np.logical_and(x >= A, np.logical_not(x > 1.0)),
+    "bitwise": lambda x: (A > 1.0) & (x > 1.0) | np.invert(x > 1.0),
+    "np.logical_or": lambda x: np.logical_or(x > 1.0, A > 1.0),
+    "zeros_like": lambda x: np.zeros_like(x),
+    "sign": lambda x: np.sign(x - 1.0),
+}
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_what_has_no_gradient_is_still_numpys(name: str) -> None:
+    found = COMPARISONS[name](Tensor(X))
+    assert isinstance(found, Tensor)
+    expected = COMPARISONS[name](X)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found.data, expected)
+
+
+def test_shapes() -> None:
+    x = Tensor(X, requires_grad=True)
+    assert (np.shape(x), np.ndim(x), np.size(x)) == ((2, 3), 2, 6)
+    assert np.ndim(a=x) == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.dot(x, A.T),
+        lambda x: np.square(x),
+        lambda x: np.floor(x),
+        lambda x: np.divmod(x, 2.0),
+        lambda x: np.argsort(x),
+        lambda x: np.copy(x),
+        lambda x: np.allclose(x, X),
+        lambda x: np.linalg.norm(x),
+        lambda x: np.where(x > 1.0),
+        lambda x: np.size(x, 0),
+        lambda x: np.sum(x, dtype=np.float32),
+        lambda x: np.sum(x, initial=1.0),
+        lambda x: np.sum(x, where=A > 1.0),
+        lambda x: np.sum(x, out=np.zeros(())),
+        lambda x: np.clip(x, 0, 1, out=np.zeros((2, 3))),
+        lambda x: np.clip(A, x, 9.0),
+        lambda x: np.reshape(x, (3, 2), order="F"),
+        lambda x: np.pad(x, 1, mode="reflect"),
+        lambda x: np.take(x, [0], mode="wrap"),
+        lambda x: np.stack([x, x], dtype=np.float32),
+        lambda x: np.add(x, 1.0, where=A > 1.0),
+        lambda x: np.add(x, 1.0, dtype=np.float32),
+        lambda x: np.add.reduce(x),
+        lambda x: np.multiply.outer(x, x),
+        lambda x: np.einsum("ij->j", x, optimize=True),
+        lambda x: x // 2.0,
+        lambda x: x % 2.0,
+    ],
+)
+@pytest.mark.parametrize("tracked", [False, True])
+def test_what_has_no_op_is_refused_not_guessed(call: Any, tracked: bool) -> None:
+    with pytest.raises(TypeError):
+        call(Tensor(X, requires_grad=tracked))
+
+
+def test_messages_name_the_function_and_the_option() -> None:
+    x = Tensor(X)
+    for call, message in [
+        (lambda: np.square(x), r"numpy\.square has no op for Tensors; use"),
+        (lambda: np.add.reduce(x), r"numpy\.add\.reduce has no op"),
+        (lambda: np.add(x, 1, dtype="f4"), r"numpy\.add with dtype has no op"),
+        (lambda: np.dot(x, x), r"numpy\.dot has no op"),
+        (lambda: np.sum(x, dtype="f4"), r"numpy\.sum on Tensors has no option 'dtype'"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_an_array_is_never_written_to_by_a_tensor(tracked: bool) -> None:
+    x, a = Tensor(X, requires_grad=tracked), A.copy()
+    with pytest.raises(MutationError, match=r"a = a \+ t"):
+        a += x
+    with pytest.raises(MutationError):
+        np.multiply(x, 2.0, out=a)
+    np.testing.assert_array_equal(a, A)
+    if tracked:
+        with pytest.raises(GraphError):
+            a[...] = x
+    else:
+        a[...] = x
+        np.testing.assert_array_equal(a, X)
+
+
+# --- arrays out
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        np.array,
+        lambda x: np.array([x, x]),
+        lambda x: np.array([x[0, 0], x[0, 1]]),
+        lambda x: np.sum([x, x]),
+        lambda x: np.full(2, x[0, 0]),
+        lambda x: np.testing.assert_allclose(x, X),
+        lambda x: A[x],
+        np.from_dlpack,
+        memoryview,
+    ],
+)
+def test_what_is_tracked_does_not_become_an_array(convert: Any) -> None:
+    for x in (Tensor(X, requires_grad=True), Tensor(X, requires_grad=True) * 1.0):
+        with pytest.raises((GraphError, TypeError, IndexError)):
+            convert(x)
+
+
+def test_untracked_tensors_become_arrays() -> None:
+    x = Tensor(X)
+    np.testing.assert_array_equal(np.asarray(x), X)
+    assert np.shares_memory(np.asarray(x), x._data)
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(x)[0] = 1
+    copied = np.array(x)
+    copied[0] = 1
+    np.testing.assert_array_equal(x.data, X)
+    assert np.asarray(x, dtype="f4").dtype == np.float32
+    assert np.shares_memory(np.array(x, copy=False), x._data)
+    with pytest.raises(ValueError, match="without a copy"):
+        np.asarray(x, dtype="f4", copy=False)
+    np.testing.assert_array_equal(np.arange(9)[Tensor([1, 1])], [1, 1])
+    np.testing.assert_array_equal(X[Tensor(X > 1.0)], X[X > 1.0])
+
+
+def test_dlpack_lends_memory() -> None:
+    x = Tensor(X)
+    lent = np.from_dlpack(x)
+    assert np.shares_memory(lent, x._data)
+    x[0, 0] = 9.0  # somebody else sees the memory: the write goes to a copy
+    np.testing.assert_array_equal(lent, X)
+    assert x.__dlpack_device__() == X.__dlpack_device__()
+
+
+def test_dlpack_into_torch_and_back() -> None:
+    torch = pytest.importorskip("torch")
+    x = Tensor(X)
+    lent = torch.from_dlpack(x)
+    np.testing.assert_array_equal(lent.numpy(), X)
+    x *= 2.0
+    x[0] = 7.0
+    np.testing.assert_array_equal(lent.numpy(), X)
+    np.testing.assert_array_equal(Tensor(np.from_dlpack(lent)).data, X)
+
+
+# --- numbers out
+
+
+def test_formats() -> None:
+    loss = Tensor(np.float64(1.23456), requires_grad=True) * 1.0
+    assert f"{loss:.3f}" == "1.235"
+    assert f"{Tensor([[3]]):03d}" == "003"
+    assert f"{loss}" == repr(loss)
+    with pytest.raises(ValueError, match="one element"):
+        f"{Tensor([1.0, 2.0]):.3f}"
+
+
+def test_every_op_is_a_function_of_the_package() -> None:
+    assert set(tg.ops.__all__) <= set(tg.__all__)
+    for name in tg.ops.__all__:
+        assert getattr(tg, name).__doc__, name
+        assert ">>>" in getattr(tg, name).__doc__, name
