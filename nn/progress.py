@@ -20,7 +20,11 @@ class Callback:
         """Before the first step."""
 
     def stepped(self, trainer: Trainer, record: Record) -> None:
-        """After a step; the record is what metrics.jsonl gets."""
+        """After a step, with what metrics.jsonl gets.
+
+        That is step, loss, lr, grad_norm (before clipping), tokens_per_s, seconds;
+        after an evaluation also val_loss and over how many targets, val_tokens.
+        """
 
     def evaluated(self, trainer: Trainer, done: int, total: int) -> None:
         """After a held-out batch."""

@@ -96,9 +96,17 @@ class Trainer:
     # --- the run
 
     def run(self) -> Outcome:
-        """Train up to `max_steps`, the end of patience, or `stop()`; which it was."""
+        """Train up to `max_steps`, the end of patience, or `stop()`; which it was.
+
+        ConfigError for a folder with checkpoints, unless it is `resume()`d.
+        """
         tg.keep_freed_memory()
         if self.folder is not None:
+            if not self.step and checkpoints.steps(self.folder):
+                raise ConfigError(
+                    f"{self.folder}: holds another run. Call resume() to continue it, "
+                    "or choose another folder"
+                )
             self.folder.mkdir(parents=True, exist_ok=True)
             self._log = MetricsLog(self.folder / "metrics.jsonl", self.step)
         self._began = time.perf_counter() - self.seconds

@@ -277,9 +277,9 @@ def grad(
     `allow_unused` None.
     """
     one = isinstance(outputs, Variable)
-    ys: Any = [outputs] if one else outputs
+    ys: Any = [outputs] if one else list(outputs)
     gs = [gradients] if one else gradients or [None] * len(ys)
-    xs: Any = [inputs] if isinstance(inputs, Variable) else inputs
+    xs: Any = [inputs] if isinstance(inputs, Variable) else list(inputs)
     for i, x in enumerate(xs):
         if x.node is None:
             raise GraphError(f"grad: input {i} (shape {x.shape}) is not tracked")

@@ -136,7 +136,3 @@ def tensor_repr(self: Tensor) -> str:
         op = self.node.op
         parts.append("requires_grad=True" if op is None else f"op={op.name}")
     return f"{type(self).__name__}({', '.join(parts)})"
-
-
-def is_tensor(x: Any) -> bool:
-    return isinstance(x, Variable)

@@ -32,7 +32,7 @@ import numpy as np
 
 from . import call
 from .errors import DefinitionError, GraphError, ShapeError
-from .graph import Node, grad, wrap
+from .graph import Node, Variable, grad, wrap
 from .mode import ON, recording, set_mode
 
 REGISTRY: dict[str, Op] = {}
@@ -128,7 +128,8 @@ class Op:
     ) -> tuple[Any, ...]:
         """The inputs in order: those given by name taken out of the settings."""
         if self.variadic:
-            one = len(inputs) == 1 and isinstance(inputs[0], list | tuple)
+            array = (np.ndarray, np.generic, Variable)
+            one = len(inputs) == 1 and not isinstance(inputs[0], array)
             return tuple(inputs[0]) if one else inputs
         if len(inputs) < len(self.inputs):
             rest = self.inputs[len(inputs) :]

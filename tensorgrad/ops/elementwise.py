@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..errors import DtypeError
 from ..op import primitive
+from .compare import logical_and
 
 
 @primitive(broadcasts=True)
@@ -324,113 +324,3 @@ def zeros_like(x):
 
 
 zeros_like.gradient(x=None)
-
-
-# Comparisons give booleans, through which no gradient passes.
-
-
-@primitive
-def equal(x, y):
-    """x == y, element by element
-
-    >>> equal(Tensor([1.0, 2.0]), 2.0)
-    Tensor([False,  True], dtype=bool)
-    """
-    return x == y
-
-
-@primitive
-def not_equal(x, y):
-    """x != y, element by element
-
-    >>> not_equal(Tensor([1.0, 2.0]), 2.0)
-    Tensor([ True, False], dtype=bool)
-    """
-    return x != y
-
-
-@primitive
-def less(x, y):
-    """x < y, element by element
-
-    >>> less(Tensor([1.0, 2.0]), 2.0)
-    Tensor([ True, False], dtype=bool)
-    """
-    return x < y
-
-
-@primitive
-def less_equal(x, y):
-    """x <= y, element by element
-
-    >>> less_equal(Tensor([1.0, 2.0]), 2.0)
-    Tensor([ True,  True], dtype=bool)
-    """
-    return x <= y
-
-
-@primitive
-def greater(x, y):
-    """x > y, element by element
-
-    >>> greater(Tensor([1.0, 2.0]), 2.0)
-    Tensor([False, False], dtype=bool)
-    """
-    return x > y
-
-
-@primitive
-def greater_equal(x, y):
-    """x >= y, element by element
-
-    >>> greater_equal(Tensor([1.0, 2.0]), 2.0)
-    Tensor([False,  True], dtype=bool)
-    """
-    return x >= y
-
-
-@primitive
-def logical_and(x, y):
-    """x & y, for booleans
-
-    >>> logical_and(Tensor([True, True]), Tensor([True, False]))
-    Tensor([ True, False], dtype=bool)
-    """
-    return np.logical_and(_boolean(x), _boolean(y))
-
-
-@primitive
-def logical_or(x, y):
-    """x | y, for booleans
-
-    >>> logical_or(Tensor([False, True]), False)
-    Tensor([False,  True], dtype=bool)
-    """
-    return np.logical_or(_boolean(x), _boolean(y))
-
-
-@primitive
-def logical_not(x):
-    """~x, for booleans
-
-    >>> logical_not(Tensor([True, False]))
-    Tensor([False,  True], dtype=bool)
-    """
-    return np.logical_not(_boolean(x))
-
-
-def _boolean(x):
-    """x, if it is a boolean: for integers NumPy's & and logical_and differ."""
-    if np.asarray(x).dtype != bool:
-        raise DtypeError(
-            f"&, | and ~ are for booleans, and this is {np.asarray(x).dtype}: compare "
-            "it with something first"
-        )
-    return x
-
-
-for _op in (equal, not_equal, less, less_equal, greater, greater_equal):
-    _op.gradient(x=None, y=None)
-for _op in (logical_and, logical_or):
-    _op.gradient(x=None, y=None)
-logical_not.gradient(x=None)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..graph import Variable
 from ..kernels import kernel
 from ..op import fused, primitive
@@ -183,6 +183,10 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
             f"cross_entropy: logits {logits.shape} need integer targets of shape "
             f"{logits.shape[:-1]}; got {targets.dtype} {targets.shape}"
         )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(
+            f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}"
+        )
     n = logits.shape[-1]
     outside = (targets < 0) | (targets >= n)
     if (outside & (targets != ignore_index)).any():
@@ -249,11 +253,25 @@ def _(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None):
             f"attention: q {q.shape}, k {k.shape}, v {v.shape} should be (..., T, D), "
             "(..., S, D) and (..., S, any), alike in the axes before"
         )
+    for m in (mask, dropout_mask):
+        if m is not None:
+            _check_mask(m, (*q.shape[:-1], k.shape[-2]))
     q4, k4, v4, mask4, drop4 = _four_axes(q, k, v, mask, dropout_mask)
     out, log_normaliser = kernel("attention", q4)(
         q4, k4, v4, mask4, drop4, causal, _scale(q, scale)
     )
     return out.reshape(*q.shape[:-1], v.shape[-1]), log_normaliser
+
+
+def _check_mask(mask, scores):
+    """Refuse a mask that does not broadcast, or of 0 and 1: would 0 hide, or add 0?"""
+    if mask.dtype.kind not in "bf":
+        raise DtypeError(
+            f"attention: a mask is of booleans, or of floats to add; not {mask.dtype}"
+        )
+    fits = (n in (1, m) for n, m in zip(mask.shape[::-1], scores[::-1], strict=False))
+    if mask.ndim > len(scores) or not all(fits):
+        raise ShapeError(f"attention: a mask {mask.shape} for scores {scores}")
 
 
 def _four_axes(q, k, v, mask, dropout_mask, *like_q):

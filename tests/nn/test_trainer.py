@@ -291,6 +291,14 @@ def test_a_finished_run_is_only_evaluated_again(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.jsonl").read_bytes() == lines
 
 
+def test_another_run_is_not_written_over(tmp_path: Path) -> None:
+    trainer(tmp_path).run()
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    with pytest.raises(ConfigError, match=r"holds another run.*resume\(\)"):
+        trainer(tmp_path).run()
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
 def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
     trainer(tmp_path, checkpoint_interval=2, keep=3).run()
     assert checkpoints.steps(tmp_path) == [8, 10, 12]

@@ -46,7 +46,7 @@ def placed(x: Any, key: Any, shape: Any) -> Any:
 
 def picked(x: Any, key: Any) -> Any:
     index = np.arange(x.numel()).reshape(tuple(x.shape))[key]
-    return x.reshape(-1)[torch.as_tensor(np.ascontiguousarray(index))]
+    return x.reshape(-1)[torch.as_tensor(np.array(index, order="C"))]
 
 
 def assigned(x: Any, value: Any, key: Any) -> Any:

@@ -84,6 +84,27 @@ def test_infinities_that_were_given_are_not_anomalies() -> None:
         (tg.where(x > 1.0, x, -np.inf)[1] * 1.0).backward()
 
 
+def test_a_gradient_that_arrives_infinite_is_not_the_ops_fault() -> None:
+    x = leaf(1.0, 2.0)
+    with detect_anomaly():
+        y = x * 2.0
+        y.backward(np.array([np.inf, 1.0]))
+    assert x.grad.tolist() == [np.inf, 2]
+
+
+def test_one_of_several_outputs() -> None:
+    @tg.primitive
+    def roots(x: Any) -> Any:
+        return x + 1.0, np.sqrt(x)
+
+    try:
+        roots.gradient(x=lambda g, out: g[1] * 0.5 / out[1])
+        with detect_anomaly(), pytest.raises(AnomalyError, match=r"^roots gave nan"):
+            roots(leaf(1.0, -1.0))
+    finally:
+        del tg.REGISTRY["roots"]
+
+
 def test_nothing_is_checked_outside() -> None:
     x = leaf(0.0)
     y = tg.log(x)

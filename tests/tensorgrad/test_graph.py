@@ -254,6 +254,7 @@ def test_one_input_gives_a_tensor_and_a_sequence_a_tuple() -> None:
     assert isinstance(grad(x * x, x), Tensor)
     assert isinstance(grad(x * x, [x]), tuple)
     assert grad([x * x], [x, x])[1].item() == 6
+    assert grad((y for y in [x * x]), (y for y in [x]))[0].item() == 6
     assert x.grad is None
 
 

@@ -222,9 +222,34 @@ def test_lists_of_inputs_and_of_outputs() -> None:
     check_gradients(both, arrays)
     check_gradients(lambda *xs: sums_and_products(list(xs))[1], arrays)
     x, constant = leaf(1.0, 2.0), Tensor(np.array([5.0, 5.0]))
+    assert sums_and_products(t for t in [x, x])[0].tolist() == [2, 4]
     total, product = sums_and_products(x, constant, x)
     assert grad(product.sum(), x).tolist() == [10, 20]
     assert total.tolist() == [7, 9]
+
+
+def test_formulas_may_ask_for_shapes_and_for_all_outputs() -> None:
+    @primitive
+    def spread(x: Any) -> Any:
+        return np.stack([x, x])
+
+    spread.gradient(x=lambda g, x_shape: tg.sum_to(g, shape=(1, *x_shape))[0])
+
+    @primitive
+    def exponentials(x: Any) -> Any:
+        return np.exp(x), np.exp(-x)
+
+    def from_outputs(g: Any, out: Any) -> Any:
+        up, down = out
+        return g[0] * up - g[1] * down
+
+    exponentials.gradient(x=from_outputs)
+
+    def function(x: Tensor) -> Any:
+        up, down = exponentials(x)
+        return spread(x * x) * up + up * down * down
+
+    check_gradients(function, [np.array([0.5, -1.0])])
 
 
 # --- @fused
@@ -298,6 +323,13 @@ def test_settings_reach_every_order(order: int) -> None:
         found.append(y.item())
     assert found[0] != found[1]
     np.testing.assert_allclose(*found, rtol=0.02)
+
+
+def test_a_tracked_setting_is_refused() -> None:
+    x = leaf(1.0, 2.0)
+    with pytest.raises(GraphError, match="setting has no derivative"):
+        x.clip(min=x)
+    assert x.clip(min=Tensor(np.array([1.5, 1.5]))).tolist() == [1.5, 2]
 
 
 # --- dtypes: Python and NumPy scalars are weak

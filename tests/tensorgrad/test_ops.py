@@ -451,9 +451,14 @@ def matrix(*shape: int) -> Tensor:
         lambda: tg.cross_entropy(matrix(2, 3), np.array([0])),
         lambda: tg.attention(matrix(2, 3), matrix(2, 4), matrix(2, 3)),
         lambda: tg.attention(matrix(2, 3), matrix(2, 3), matrix(4, 3)),
+        lambda: tg.attention(*[matrix(2, 2)] * 3, np.ones((5, 5), bool)),
+        lambda: tg.attention(*[matrix(1, 2, 2)] * 3, np.ones((3, 2, 2), bool)),
+        lambda: tg.attention(*[matrix(2, 2)] * 3, None, np.ones((1, 1, 2, 2))),
+        lambda: tg.cross_entropy(matrix(1, 2), np.array([0]), label_smoothing=1.5),
         lambda: tg.embedding(matrix(2, 3), np.array([0.0])),
         lambda: tg.embedding(matrix(2), np.array([0])),
         lambda: tg.broadcast_to(matrix(1, 2), shape=(2,)),
+        lambda: tg.broadcast_to(matrix(2), shape=(3,)),
         lambda: tg.concatenate([matrix(2), matrix(2)], axis=None),
         lambda: tg.matrix_transpose(matrix(2)),
         lambda: tg.einsum("ij,jk->ik", matrix(2, 2)),
@@ -477,6 +482,7 @@ def test_shapes_that_do_not_fit_are_refused_at_once(call: Any) -> None:
         lambda: tg.einsum(matrix(2), [0]),
         lambda: tg.sum(matrix(2), 0),
         lambda: tg.exp(matrix(2), axis=0),
+        lambda: tg.attention(*[matrix(2, 2)] * 3, np.array([[1, 0], [1, 1]])),
     ],
 )
 def test_types_that_do_not_fit_are_refused_at_once(call: Any) -> None:

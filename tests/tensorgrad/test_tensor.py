@@ -62,7 +62,7 @@ METHODS: dict[str, Any] = {
     "*": (lambda x: 2.0 * x * x, lambda x: 2 * x * x),
     "/": (lambda x: 1.0 / x / (x + 1.0), lambda x: 1 / x / (x + 1)),
     "**": (lambda x: 2.0**x + x**2 + x**x, lambda x: 2.0**x + x**2 + x**x),
-    "@": (lambda x: x @ x.T, lambda x: x @ x.T),
+    "@": (lambda x: [[1.0, 2.0]] @ (x @ x.T), lambda x: [[1.0, 2.0]] @ (x @ x.T)),
     "abs()": (lambda x: abs(x - 1.0), lambda x: abs(x - 1)),
     "[]": (lambda x: x[:, [0, 0]] * x[1, 2], lambda x: x[:, [0, 0]] * x[1, 2]),
     "<": (lambda x: (x < 1.0) | (x <= 0.5) | (x > 1.5), lambda x: (x < 1) | (x > 1.5)),
