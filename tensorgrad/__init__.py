@@ -13,7 +13,7 @@ from typing import Any
 
 from . import errors, ops
 from .allocator import keep_freed_memory
-from .graph import backward, grad
+from .differentiate import backward, grad
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403

@@ -7,13 +7,15 @@ array. All three do the same four things, in the same order.
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import anomaly
-from .errors import DtypeError, GraphError
+from .errors import DefinitionError, DtypeError, GraphError
 from .graph import Node, Variable, wrap
 from .mode import ANOMALY, recording
 
@@ -41,7 +43,7 @@ def unary(op: Op) -> Callable[..., Any]:
             saved = (data if keep_x else None, out if keep_out else None)
             node = Node(op, (parent,), saved, out)
         else:
-            node = op.record((x,), (data,), (parent,), out)
+            node = record(op, (x,), (data,), (parent,), out)
         if mode == ANOMALY:
             anomaly.check_forward(node, (data,), out)
         return wrap(out, node)
@@ -78,7 +80,7 @@ def binary(op: Op) -> Callable[..., Any]:
             saved = (kept_x, kept_y, out if keep_out else None)
             node = Node(op, (px, py), saved, out)
         else:
-            node = op.record((None, None), (x, y), (px, py), out)
+            node = record(op, (None, None), (x, y), (px, py), out)
         if mode == ANOMALY:
             anomaly.check_forward(node, (x, y), out)
         return wrap(out, node)
@@ -92,7 +94,7 @@ def general(op: Op) -> Callable[..., Any]:
 
     def call(*inputs: Any, **settings: Any) -> Any:
         if len(inputs) != n or (settings and op.optional):
-            inputs = op.bind(inputs, settings)
+            inputs = bind(op, inputs, settings)
         for x in inputs:
             if isinstance(x, Variable):
                 break
@@ -118,12 +120,108 @@ def general(op: Op) -> Callable[..., Any]:
             out = np.asarray(out)
         node = None
         if op.rules and any(parents) and (mode := recording()):
-            node = op.record(inputs, datas, parents, out, stats, settings)
+            node = record(op, inputs, datas, parents, out, stats, settings)
             if mode == ANOMALY:
                 anomaly.check_forward(node, datas, out)
         return pick(out, node) if several else wrap(out, node)
 
     return call
+
+
+def bind(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
+    """The inputs in order: those given by name taken out of the settings."""
+    if op.variadic:
+        array = (np.ndarray, np.generic, Variable)
+        one = len(inputs) == 1 and not isinstance(inputs[0], array)
+        return tuple(inputs[0]) if one else inputs
+    if len(inputs) < len(op.inputs):
+        rest = op.inputs[len(inputs) :]
+        if missing := [n for n in rest if n not in settings | op.optional]:
+            raise TypeError(f"{op.name}() is missing {', '.join(missing)}")
+        inputs += tuple([settings.pop(name, None) for name in rest])
+    if len(inputs) > len(op.inputs) or not op.settings.keys() >= settings.keys():
+        raise TypeError(
+            f"{op.name}{inspect.signature(op.forward)}: arrays are positional, "
+            f"settings go by keyword; got {len(inputs)} arrays and {[*settings]}"
+        )
+    return inputs
+
+
+def record(
+    op: Op,
+    inputs: Sequence[Any],
+    datas: Sequence[Any],
+    parents: Sequence[Node | None],
+    out: Any,
+    stats: Sequence[Any] = (),
+    settings: dict[str, Any] | None = None,
+) -> Node:
+    """The node of a call, saving what the derivatives of tracked inputs need.
+
+    An array that is no Tensor's is copied: the user may write to it at any time.
+    """
+    kept = op.keep[tuple([parent is not None for parent in parents])]
+    if op.variadic:
+        inputs, datas = [tuple(inputs)], [tuple(datas)]
+    values = [*datas, out, *stats]
+    saved = [v if keep else None for v, keep in zip(values, kept)]  # noqa: B905
+    for i, given in enumerate(inputs):
+        if given is saved[i] or op.variadic:
+            saved[i] = own(saved[i], given)
+    for name, keep in zip(op.extras, kept[len(values) :]):  # noqa: B905
+        if not keep:
+            saved.append(None)
+        elif name in op.settings:
+            value = (settings or {}).get(name, op.settings[name])
+            saved.append(own(value, value))
+        else:
+            saved.append(shape_of(datas[op.inputs.index(name[: -len("_shape")])]))
+    like = Several if type(out) is tuple else out
+    return Node(op, tuple(parents), tuple(saved), like)
+
+
+class Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
+    """Which of an op's `names` to save, by which of its inputs are tracked."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+    def __missing__(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
+        op = self.op
+        if not op.formulas:
+            raise DefinitionError(
+                f"{op.name} has no derivative yet: give {op.name}.gradient(...), with "
+                "None for each input that has none"
+            )
+        serving = op.formulas.values()
+        if not op.joint:
+            pairs = zip(serving, tracked, strict=True)
+            serving = [formula for formula, yes in pairs if yes]  # type: ignore[assignment]
+        asked = {n for f in serving if f for n in inspect.signature(f).parameters}
+        if op.definition is not None:  # differentiating it again needs everything
+            asked.update(op.inputs, op.settings)
+        self[tracked] = kept = tuple([name in asked for name in op.names])
+        return kept
+
+
+class Several:
+    """In the place of an array, where an op has several outputs."""
+
+    shape = dtype = None
+
+
+def own(value: Any, given: Any) -> Any:
+    """The value to save, copied if it is an array (or holds one) that was given so."""
+    if type(value) is tuple and type(given) is tuple:
+        return tuple(map(own, value, given))
+    if value is given and isinstance(value, np.ndarray | list):
+        return copy.deepcopy(value)
+    return value
+
+
+def shape_of(x: Any) -> Any:
+    """The shape of an input, or the shapes of a list of inputs."""
+    return tuple([y.shape for y in x]) if type(x) is tuple else x.shape
 
 
 def constant(x: Any) -> Any:

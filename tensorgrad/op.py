@@ -22,17 +22,15 @@ when its derivative has to be recorded.
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from . import call
+from .differentiate import grad
 from .errors import DefinitionError, GraphError, ShapeError
-from .graph import Node, Variable, grad, wrap
+from .graph import Node, wrap
 from .mode import ON, recording, set_mode
 
 REGISTRY: dict[str, Op] = {}
@@ -70,7 +68,7 @@ class Op:
         self.names: tuple[str, ...] = ()
         self.extras: tuple[str, ...] = ()  # the settings and shapes among `names`
         self.plain = True  # whether `names` are the inputs and the output alone
-        self.keep = _Keep(self)
+        self.keep = call.Keep(self)
         self.call: Callable[..., Any]  # the public function; _function sets it
         if REGISTRY.setdefault(self.name, self) is not self:
             raise DefinitionError(f"there is already an op called {self.name!r}")
@@ -120,63 +118,6 @@ class Op:
         if len(at) == 1 and not joint:
             return formula, at[asked[0]]
         return lambda g, saved: formula(g, **{n: saved[i] for n, i in at.items()}), ALL
-
-    # --- forward
-
-    def bind(
-        self, inputs: tuple[Any, ...], settings: dict[str, Any]
-    ) -> tuple[Any, ...]:
-        """The inputs in order: those given by name taken out of the settings."""
-        if self.variadic:
-            array = (np.ndarray, np.generic, Variable)
-            one = len(inputs) == 1 and not isinstance(inputs[0], array)
-            return tuple(inputs[0]) if one else inputs
-        if len(inputs) < len(self.inputs):
-            rest = self.inputs[len(inputs) :]
-            if missing := [n for n in rest if n not in settings | self.optional]:
-                raise TypeError(f"{self.name}() is missing {', '.join(missing)}")
-            inputs += tuple([settings.pop(name, None) for name in rest])
-        if (
-            len(inputs) > len(self.inputs)
-            or not self.settings.keys() >= settings.keys()
-        ):
-            raise TypeError(
-                f"{self.name}{inspect.signature(self.forward)}: arrays are positional, "
-                f"settings go by keyword; got {len(inputs)} arrays and {[*settings]}"
-            )
-        return inputs
-
-    def record(
-        self,
-        inputs: Sequence[Any],
-        datas: Sequence[Any],
-        parents: Sequence[Node | None],
-        out: Any,
-        stats: Sequence[Any] = (),
-        settings: dict[str, Any] | None = None,
-    ) -> Node:
-        """The node of a call, saving what the derivatives of tracked inputs need.
-
-        An array that is no Tensor's is copied: the user may write to it at any time.
-        """
-        kept = self.keep[tuple([parent is not None for parent in parents])]
-        if self.variadic:
-            inputs, datas = [tuple(inputs)], [tuple(datas)]
-        values = [*datas, out, *stats]
-        saved = [v if keep else None for v, keep in zip(values, kept)]  # noqa: B905
-        for i, given in enumerate(inputs):
-            if given is saved[i] or self.variadic:
-                saved[i] = _own(saved[i], given)
-        for name, keep in zip(self.extras, kept[len(values) :]):  # noqa: B905
-            if not keep:
-                saved.append(None)
-            elif name in self.settings:
-                value = (settings or {}).get(name, self.settings[name])
-                saved.append(_own(value, value))
-            else:
-                saved.append(_shape(datas[self.inputs.index(name[: -len("_shape")])]))
-        like = _SEVERAL if type(out) is tuple else out
-        return Node(self, tuple(parents), tuple(saved), like)
 
     # --- backward
 
@@ -278,48 +219,6 @@ class Op:
         wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
         found = iter(grad(out, wanted, g, create_graph=True))
         return [None if parent is None else next(found) for parent in parents]
-
-
-class _Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
-    """Which of an op's `names` to save, by which of its inputs are tracked."""
-
-    def __init__(self, op: Op) -> None:
-        self.op = op
-
-    def __missing__(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
-        op = self.op
-        if not op.formulas:
-            raise DefinitionError(
-                f"{op.name} has no derivative yet: give {op.name}.gradient(...), with "
-                "None for each input that has none"
-            )
-        serving = op.formulas.values()
-        if not op.joint:
-            pairs = zip(serving, tracked, strict=True)
-            serving = [formula for formula, yes in pairs if yes]  # type: ignore[assignment]
-        asked = {n for f in serving if f for n in inspect.signature(f).parameters}
-        if op.definition is not None:  # differentiating it again needs everything
-            asked.update(op.inputs, op.settings)
-        self[tracked] = kept = tuple([name in asked for name in op.names])
-        return kept
-
-
-class _SEVERAL:
-    shape = dtype = None
-
-
-def _own(value: Any, given: Any) -> Any:
-    """The value to save, copied if it is an array (or holds one) that was given so."""
-    if type(value) is tuple and type(given) is tuple:
-        return tuple(map(_own, value, given))
-    if value is given and isinstance(value, np.ndarray | list):
-        return copy.deepcopy(value)
-    return value
-
-
-def _shape(x: Any) -> Any:
-    """The shape of an input, or the shapes of a list of inputs."""
-    return tuple([y.shape for y in x]) if type(x) is tuple else x.shape
 
 
 # --- decorators ------------------------------------------------------------------

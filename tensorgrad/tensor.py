@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import graph, interop, ops
-from .call import alias, as_array
+from . import differentiate, graph, interop, ops
+from .call import alias, as_array, record
 from .errors import DtypeError, GraphError, MutationError, ShapeError
 from .graph import Node, Variable, leaf, result_class, wrap
 from .memory import alone
@@ -147,11 +147,11 @@ class Tensor(Variable):
         retain_graph: bool = False,
         create_graph: bool = False,
     ) -> None:
-        graph.backward(
+        differentiate.backward(
             self, gradient, retain_graph=retain_graph, create_graph=create_graph
         )
 
-    backward.__doc__ = graph.backward.__doc__
+    backward.__doc__ = differentiate.backward.__doc__
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
         """Call `hook(gradient)` when this tensor's gradient is complete.
@@ -236,8 +236,13 @@ class Tensor(Variable):
         data[key] = value
         if any(sources) and recording():
             # setitem saves no values, so it can be recorded as done in place
-            self.node = ops.setitem.op.record(
-                (None, None), (data, value), sources, data, settings={"key": key}
+            self.node = record(
+                ops.setitem.op,
+                (None, None),
+                (data, value),
+                sources,
+                data,
+                settings={"key": key},
             )
 
     def _writing(self, what: str) -> None:

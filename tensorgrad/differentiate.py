@@ -1,0 +1,142 @@
+"""What becomes of the gradients that a walk finds.
+
+`backward` adds each leaf's to its `.grad`; `grad` returns those asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import GraphError, ShapeError
+from .graph import Node, Variable, add, freed, walk, wrap
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+def backward(
+    output: Tensor,
+    gradient: Any = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> None:
+    """Add d output / d leaf to the `.grad` of every leaf that `output` depends on.
+
+    `gradient` weighs the output's elements; a single element needs none. The graph
+    is freed on the way, unless `retain_graph`. Under `create_graph` the gradients
+    are tracked too, so that they can be differentiated again.
+    """
+    for node, g, gradients in walk(
+        [seed(output, gradient, create_graph)],
+        retain_graph=retain_graph or create_graph,
+        create_graph=create_graph,
+    ):
+        del gradients  # held until the next step, it would make them look shared
+        tensor = node.tensor() if node.tensor is not None else None
+        if tensor is not None:
+            if create_graph:  # a Tensor of its own: x + y has one g for both
+                g = wrap(g._data, g.node)
+            else:
+                g = wrap(g if node.op is None else np.array(g))
+            old = tensor._grad
+            tensor._grad = g if old is None else add(old, g)
+
+
+def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
+    """The output's node and the gradient to start from, checked."""
+    node = output.node
+    if node is None:
+        raise GraphError(
+            "backward of a tensor that nothing tracks: none of its inputs had "
+            "requires_grad=True, or it was computed under no_grad, or detached"
+        )
+    if gradient is None:
+        if output._data.size != 1:
+            raise GraphError(
+                f"backward of a tensor of shape {node.shape} needs a gradient of that "
+                "shape: only a single element can start from 1. Sum it first?"
+            )
+        gradient = np.ones(node.shape, node.dtype)
+    if not isinstance(gradient, Variable):
+        gradient = wrap(np.asarray(gradient, node.dtype))
+    if gradient._data.dtype != node.dtype:
+        gradient = gradient.astype(node.dtype)
+    if gradient._data.shape != node.shape:
+        raise ShapeError(
+            f"backward: a gradient of shape {gradient._data.shape} for a tensor of "
+            f"shape {node.shape}"
+        )
+    return node, gradient if create_graph else gradient._data
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    gradients: Any = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """d outputs / d inputs, returned instead of added to `.grad`.
+
+    One input gives one Tensor, a sequence a tuple of them. Only nodes that lead to
+    an input are visited. Inputs may be interior tensors, and may depend on each
+    other. An input that the outputs don't depend on is an error, or with
+    `allow_unused` None.
+    """
+    one = isinstance(outputs, Variable)
+    ys: Any = [outputs] if one else list(outputs)
+    gs = [gradients] if one else gradients or [None] * len(ys)
+    xs: Any = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    for i, x in enumerate(xs):
+        if x.node is None:
+            raise GraphError(f"grad: input {i} (shape {x.shape}) is not tracked")
+    seeds = [seed(y, g, create_graph) for y, g in zip(ys, gs, strict=True)]
+    targets = {x.node for x in xs}
+    within = leading_to(targets, [node for node, _ in seeds])
+    found = {}
+    for node, g, parts in walk(
+        [(node, g) for node, g in seeds if node in within],
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+        create_graph=create_graph,
+        within=within,
+    ):
+        del parts  # held until the next step, it would make them look shared
+        if node in targets:
+            shared = node.op is not None
+            if create_graph:  # a Tensor of its own
+                found[node] = wrap(g._data, g.node)
+            else:
+                found[node] = wrap(np.array(g) if shared else g)
+    for i, x in enumerate(xs):
+        if x.node not in found and not allow_unused:
+            raise GraphError(
+                f"grad: the outputs do not depend on input {i} (shape {x.shape}). "
+                "Pass allow_unused=True to get None for it."
+            )
+    results = tuple(found.get(x.node) for x in xs)
+    return results[0] if isinstance(inputs, Variable) else results
+
+
+def leading_to(targets: set[Any], outputs: list[Node]) -> set[Node]:
+    """The nodes on a path from some output down to some target."""
+    oldest = min((node.order for node in targets), default=0)
+    reached, todo = set(outputs), list(outputs)
+    while todo:
+        node = todo.pop()
+        if node.saved is None:
+            raise freed(node)
+        for parent in node.parents:
+            if parent and parent.order >= oldest and parent not in reached:
+                reached.add(parent)
+                todo.append(parent)
+    useful: set[Node] = set()
+    for node in sorted(reached, key=lambda node: node.order):  # parents first
+        if node in targets or not useful.isdisjoint(node.parents):
+            useful.add(node)
+    return useful
