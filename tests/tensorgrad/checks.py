@@ -105,3 +105,14 @@ def assert_along(
     # Rounding in the differences grows with what was summed, not with the sum.
     scale = 1 + sum(abs(part) for part in parts)
     np.testing.assert_allclose(sum(parts), expected, rtol=1e-6, atol=1e-6 * scale)
+
+
+def leaf(*values: float) -> Tensor:
+    """A float64 leaf: without axes for one value, else a vector."""
+    data = np.array(values[0] if len(values) == 1 else values, float)
+    return Tensor(data, requires_grad=True)
+
+
+def vector(*values: float) -> Tensor:
+    """A float64 leaf with one axis."""
+    return Tensor(np.array(values, float), requires_grad=True)

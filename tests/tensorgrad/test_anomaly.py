@@ -8,16 +8,13 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import Tensor, detect_anomaly, grad
 from tensorgrad.errors import AnomalyError
+from tests.tensorgrad.checks import vector
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own
 
 
-def leaf(*values: float) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
-
-
 def test_forward_names_the_op_the_element_and_the_line() -> None:
-    x = leaf(1.0, 0.0)
+    x = vector(1.0, 0.0)
     with detect_anomaly(), pytest.raises(AnomalyError) as caught:
         (x * 2.0).log().sum()  # this line
     message = str(caught.value)
@@ -27,7 +24,7 @@ def test_forward_names_the_op_the_element_and_the_line() -> None:
 
 
 def test_backward_names_the_op_and_the_line_of_its_forward() -> None:
-    x = leaf(1.0, 0.0)
+    x = vector(1.0, 0.0)
     with detect_anomaly():
         y = tg.sqrt(x * x).sum()  # the forward
         with pytest.raises(AnomalyError) as caught:
@@ -40,7 +37,7 @@ def test_backward_names_the_op_and_the_line_of_its_forward() -> None:
 
 
 def test_backward_alone_says_how_to_learn_the_line() -> None:
-    y = tg.sqrt(leaf(0.0)).sum()
+    y = tg.sqrt(vector(0.0)).sum()
     with detect_anomaly(), pytest.raises(AnomalyError, match="unknown line: run the"):
         y.backward()
 
@@ -58,12 +55,12 @@ def test_backward_alone_says_how_to_learn_the_line() -> None:
 )
 def test_the_first_op_is_named(function: Any, op: str) -> None:
     with detect_anomaly(), pytest.raises(AnomalyError, match=f"^{op} gave"):
-        function(leaf(1.0, 2.0))
+        function(vector(1.0, 2.0))
 
 
 def test_second_order() -> None:
     with detect_anomaly():
-        x = leaf(0.0)
+        x = vector(0.0)
         y = (x**1.5).sum()
         first = grad(y, x, create_graph=True)
         assert first.item() == 0
@@ -73,7 +70,7 @@ def test_second_order() -> None:
 
 def test_infinities_that_were_given_are_not_anomalies() -> None:
     with detect_anomaly():
-        x = leaf(1.0, 2.0)
+        x = vector(1.0, 2.0)
         masked = x + np.array([0.0, -np.inf])
         tg.softmax(masked).sum().backward()
         assert np.isfinite(x.grad.data).all()
@@ -85,7 +82,7 @@ def test_infinities_that_were_given_are_not_anomalies() -> None:
 
 
 def test_a_gradient_that_arrives_infinite_is_not_the_ops_fault() -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     with detect_anomaly():
         y = x * 2.0
         y.backward(np.array([np.inf, 1.0]))
@@ -100,13 +97,13 @@ def test_one_of_several_outputs() -> None:
     try:
         roots.gradient(x=lambda g, out: g[1] * 0.5 / out[1])
         with detect_anomaly(), pytest.raises(AnomalyError, match=r"^roots gave nan"):
-            roots(leaf(1.0, -1.0))
+            roots(vector(1.0, -1.0))
     finally:
         del tg.REGISTRY["roots"]
 
 
 def test_nothing_is_checked_outside() -> None:
-    x = leaf(0.0)
+    x = vector(0.0)
     y = tg.log(x)
     assert y.item() == -np.inf
     y.backward()

@@ -15,12 +15,7 @@ from tensorgrad.errors import (
     MutationError,
     ShapeError,
 )
-from tests.tensorgrad.checks import check_gradients
-
-
-def leaf(*values: float) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
-
+from tests.tensorgrad.checks import check_gradients, vector
 
 # --- every public name, by the row that covers it
 
@@ -102,7 +97,7 @@ def test_methods_are_numpys(name: str) -> None:
     if out.dtype.kind == "f":
         check_gradients(method, [x])
     else:
-        assert not method(leaf(*x[0]).reshape(1, 3)).requires_grad
+        assert not method(vector(*x[0]).reshape(1, 3)).requires_grad
 
 
 # --- making
@@ -156,9 +151,9 @@ def test_ragged_lists_are_refused() -> None:
 
 def test_lists_of_tracked_tensors_say_to_stack_them() -> None:
     with pytest.raises(GraphError):
-        Tensor([leaf(1.0), leaf(2.0)])
+        Tensor([vector(1.0), vector(2.0)])
     with pytest.raises(GraphError):
-        Tensor(leaf(1.0) * 2.0)
+        Tensor(vector(1.0) * 2.0)
 
 
 def test_requires_grad() -> None:
@@ -187,7 +182,7 @@ def test_integers_have_no_gradients(data: Any) -> None:
 
 
 def test_casting_to_integers_ends_the_graph() -> None:
-    x = leaf(1.5, 2.5)
+    x = vector(1.5, 2.5)
     assert not x.astype(int).requires_grad
     assert x.astype("f4").requires_grad
     assert grad(x.astype("f4").sum(), x).dtype == np.float64
@@ -247,7 +242,7 @@ def test_iteration_gives_rows_that_are_tracked() -> None:
 
 
 def test_what_is_read_is_read_only() -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     for array in (x.data, x.numpy()):
         assert np.shares_memory(array, x._data)
         with pytest.raises(ValueError, match="read-only"):
@@ -260,7 +255,7 @@ def test_what_is_read_is_read_only() -> None:
 
 
 def test_detached_tensors_are_values() -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     y = x.detach()
     assert not y.requires_grad
     assert np.shares_memory(x._data, y._data)
@@ -272,7 +267,7 @@ def test_detached_tensors_are_values() -> None:
 
 
 def test_copies() -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     x.grad = Tensor(np.ones(2))
     for twin in (copy.copy(x), copy.deepcopy(x), copy.deepcopy([x, x])[1]):
         assert twin.is_leaf
@@ -294,11 +289,11 @@ def test_copies() -> None:
 def test_no_pickling() -> None:
     for function in (pickle.dumps, lambda x: pickle.dumps([x], protocol=2)):
         with pytest.raises(TypeError, match="checkpoints"):
-            function(leaf(1.0))
+            function(vector(1.0))
 
 
 def test_grad_can_be_set_to_what_fits() -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     x.grad = Tensor(np.ones(2))
     (x * 2.0).sum().backward()
     assert x.grad.tolist() == [3, 3]
@@ -310,7 +305,7 @@ def test_grad_can_be_set_to_what_fits() -> None:
 
 
 def test_hooks_and_retained_gradients_are_the_graphs() -> None:
-    x = leaf(1.0)
+    x = vector(1.0)
     y = x * 2.0
     y.retain_grad()
     x.register_hook(lambda g: g * 3.0)
@@ -325,8 +320,8 @@ def test_hooks_and_retained_gradients_are_the_graphs() -> None:
         (lambda: Tensor(np.float64(1.5)), "Tensor(1.5, dtype=float64)"),
         (lambda: Tensor([True]), "Tensor([ True], dtype=bool)"),
         (lambda: Tensor([]), "Tensor([], shape=(0,), dtype=float32)"),
-        (lambda: leaf(1.0), "Tensor([1.], dtype=float64, requires_grad=True)"),
-        (lambda: leaf(1.0) * 2.0, "Tensor([2.], dtype=float64, op=multiply)"),
+        (lambda: vector(1.0), "Tensor([1.], dtype=float64, requires_grad=True)"),
+        (lambda: vector(1.0) * 2.0, "Tensor([2.], dtype=float64, op=multiply)"),
         (
             lambda: Tensor(np.zeros((2, 0))),
             "Tensor([], shape=(2, 0), dtype=float64)",
@@ -370,7 +365,7 @@ def test_a_write_never_shows_in_another_tensor_or_array() -> None:
     ],
 )
 def test_a_write_never_shows_in_what_the_graph_saved(write: Any) -> None:
-    x, constant = leaf(1.0, 2.0), Tensor(np.array([3.0, 4.0]))
+    x, constant = vector(1.0, 2.0), Tensor(np.array([3.0, 4.0]))
     hidden = x * x
     out = (hidden * hidden * constant).sum()  # saves hidden and constant
     write(constant)
@@ -416,7 +411,7 @@ def test_tracked_writes_are_differentiated() -> None:
 
 
 def test_a_constant_written_over_ends_the_gradient() -> None:
-    x, v = leaf(1.0, 2.0, 3.0), leaf(4.0)
+    x, v = vector(1.0, 2.0, 3.0), vector(4.0)
     y = x * 2.0
     y[0] = 5.0
     y[1] = v[0]
@@ -426,7 +421,7 @@ def test_a_constant_written_over_ends_the_gradient() -> None:
 
 
 def test_an_untracked_buffer_becomes_tracked() -> None:
-    v = leaf(1.0, 2.0)
+    v = vector(1.0, 2.0)
     buffer = Tensor(np.zeros((2, 2)))
     buffer[1] = v * 3.0
     assert buffer.requires_grad
@@ -436,7 +431,7 @@ def test_an_untracked_buffer_becomes_tracked() -> None:
 
 
 def test_filling_a_tracked_buffer_row_by_row_copies_nothing() -> None:
-    v = leaf(1.0, 2.0)
+    v = vector(1.0, 2.0)
     buffer = Tensor(np.zeros((8, 2)))
     before = buffer._data.__array_interface__["data"]
     for i in range(8):
@@ -447,7 +442,7 @@ def test_filling_a_tracked_buffer_row_by_row_copies_nothing() -> None:
 
 
 def test_reading_between_writes_keeps_what_was_read() -> None:
-    v = leaf(2.0)
+    v = vector(2.0)
     buffer = Tensor(np.ones(3))
     total: Any = 0.0
     for i in range(3):
@@ -462,7 +457,7 @@ def test_a_value_that_is_a_view_of_the_target() -> None:
     x = Tensor(np.arange(4.0))
     x[1:] = x[:-1]
     assert x.tolist() == [0, 0, 1, 2]
-    y = leaf(1.0, 2.0, 3.0) * 1.0
+    y = vector(1.0, 2.0, 3.0) * 1.0
     y[:2] = y[1:]
     assert y.tolist() == [2, 3, 3]
 
@@ -478,7 +473,7 @@ def test_a_value_that_is_a_view_of_the_target() -> None:
     ],
 )
 def test_a_leaf_is_written_to_only_under_no_grad(write: Any) -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     with pytest.raises(MutationError, match="no_grad"):
         write(x)
     assert x.tolist() == [1, 2]
@@ -492,7 +487,7 @@ def test_a_leaf_is_written_to_only_under_no_grad(write: Any) -> None:
 
 
 def test_in_place_operators_rebind_and_keep_the_name() -> None:
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     y = x * 2.0
     same = y
     y += x
@@ -509,7 +504,7 @@ def test_in_place_operators_rebind_and_keep_the_name() -> None:
 
 def test_a_step_under_no_grad_keeps_the_graph() -> None:
     """As in PyTorch: the values move, the history stays."""
-    x = leaf(1.0, 2.0)
+    x = vector(1.0, 2.0)
     y = x * 2.0
     with no_grad():
         y += 1.0
@@ -554,7 +549,7 @@ def test_x_i_plus_equals_reaches_x() -> None:
 @pytest.mark.parametrize(
     ("write", "error"),
     [
-        (lambda: Tensor([1, 2]).__setitem__(0, leaf(1.5)), DtypeError),
+        (lambda: Tensor([1, 2]).__setitem__(0, vector(1.5)), DtypeError),
         (lambda: Tensor([1, 2]).__iadd__(1.5), ShapeError),
         (lambda: Tensor([1.0]).__iadd__(np.ones(3)), ShapeError),
         (lambda: Tensor([1.0]).__iadd__(np.ones(1)), ShapeError),
@@ -568,7 +563,7 @@ def test_writes_that_do_not_fit(write: Any, error: Any) -> None:
 
 
 def test_a_narrower_buffer_casts_and_so_does_its_gradient() -> None:
-    v = leaf(1.0, 2.0)
+    v = vector(1.0, 2.0)
     buffer = Tensor(np.zeros(2, "f4"))
     buffer[:] = v
     assert buffer.dtype == np.float32

@@ -1,0 +1,115 @@
+"""Calls of ops: arguments, dtypes, and what the graph keeps of what it was given."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import Tensor, grad
+from tensorgrad.errors import GraphError
+from tests.tensorgrad.checks import vector
+
+SCALARS = [2, 2.0, True, np.float64(2.0), np.int64(2), np.sqrt(64), np.float32(2)]
+
+
+def test_arrays_in_array_out() -> None:
+    x = np.array([1.0, 2.0])
+    assert type(tg.multiply(x, x)) is np.ndarray
+    assert type(tg.layer_norm(x)) is np.ndarray
+    assert all(type(part) is np.ndarray for part in tg.split(x, indices_or_sections=2))
+    assert isinstance(tg.multiply(x, Tensor(x)), Tensor)
+    assert isinstance(tg.multiply(Tensor(x), x), Tensor)
+    assert isinstance(tg.where(x > 1, x, Tensor(x)), Tensor)
+
+
+def test_inputs_may_be_named() -> None:
+    x, weight = vector(1.0, 3.0), vector(2.0, 2.0)
+    for out in (tg.layer_norm(x, weight=weight), tg.layer_norm(x, weight)):
+        np.testing.assert_allclose(out.data, [-2, 2], rtol=1e-4)
+    bias = tg.layer_norm(x, bias=weight)
+    np.testing.assert_allclose(bias.data, [1, 3], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: tg.layer_norm(),
+        lambda x: tg.layer_norm(x, x, x, 1e-5),
+        lambda x: tg.layer_norm(x, epsilon=1.0),
+        lambda x: tg.linear(x),
+        lambda x: tg.sum(x, 0),
+        lambda x: tg.sum(x, axes=0),
+        lambda x: tg.add(x),
+        lambda x: tg.exp(x, x),
+    ],
+)
+def test_wrong_arguments_are_refused(call: Any) -> None:
+    with pytest.raises(TypeError):
+        call(vector(1.0, 2.0))
+
+
+# --- definitions that do not fit
+
+
+def test_a_tracked_setting_is_refused() -> None:
+    x = vector(1.0, 2.0)
+    with pytest.raises(GraphError, match="setting has no derivative"):
+        x.clip(min=x)
+    assert x.clip(min=Tensor(np.array([1.5, 1.5]))).tolist() == [1.5, 2]
+
+
+# --- dtypes: Python and NumPy scalars are weak
+
+
+@pytest.mark.parametrize("scalar", SCALARS, ids=lambda s: f"{type(s).__name__}")
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_scalars_do_not_decide_the_dtype(scalar: Any, dtype: str) -> None:
+    x = Tensor(np.array([1.0, 2.0], dtype), requires_grad=True)
+    outs = [x + scalar, scalar + x, x * scalar, scalar * x, x / scalar, scalar / x]
+    outs += [x**scalar, scalar**x, tg.power(x, scalar), tg.maximum(x, scalar)]
+    outs += [tg.where(x > scalar, x, scalar), tg.where(x > scalar, scalar, x)]
+    outs += [x.clip(scalar, 9.0), x.clip(max=scalar), tg.add(scalar, x), x - scalar]
+    outs += [tg.pad(x, pad_width=1, constant_values=scalar), np.multiply(scalar, x)]
+    outs += [tg.layer_norm(x, eps=scalar), tg.attention(x[None], x[None], x[None])]
+    outs += [tg.cross_entropy(x, np.array(1), label_smoothing=np.float64(0.1))]
+    for i, out in enumerate(outs):
+        assert out.dtype == dtype, i
+        assert grad(out.sum(), x, create_graph=True).dtype == dtype, i
+
+
+def test_lists_take_the_dtype_of_their_tensor() -> None:
+    for dtype in ("f4", "f8"):
+        x = Tensor(np.array([1.0, 2.0], dtype))
+        out = x * [0.1, 0.2]
+        assert out.dtype == dtype
+        np.testing.assert_array_equal(out.data, np.array([0.1, 0.2], dtype) * x.data)
+        assert tg.concatenate([x, [1.0]]).dtype == dtype
+    assert tg.where([True, False], [0.1, 0.2], Tensor(np.ones(2))).data[0] == 0.1
+
+
+def test_arrays_decide_the_dtype_as_in_numpy() -> None:
+    narrow, wide = Tensor(np.ones(2, "f4")), np.ones(2)
+    assert (narrow * wide).dtype == (wide * narrow).dtype == np.float64
+    assert (Tensor([1, 2]) * narrow).dtype == np.float64
+    assert (Tensor([1, 2]) + 1).dtype == np.int64
+    assert (Tensor([1, 2]) / 2).dtype == np.float64
+
+
+# --- what the user gave stays the user's
+
+
+def test_what_was_given_can_change_after_the_call() -> None:
+    x = vector(1.0, 2.0)
+    factor, other = np.array([3.0, 4.0]), np.array([5.0, 6.0])
+    bounds, widths = np.array([0.0, 0.0]), [[1, 0]]
+    y = x * factor + tg.power(other, x) + tg.concatenate([x * other, other])[:2]
+    y = y + x.clip(min=bounds) + tg.pad(x, pad_width=widths)[1:]
+    y = y + tg.einsum("i,i->i", x, factor)
+    constant = Tensor(other)
+    y = y + x * constant
+    constant[0] = 100.0
+    factor[:], other[:], bounds[:], widths[0][0] = 0, 0, 9, 0
+    expected = 2 * np.array([3.0, 4]) + np.array([5.0, 6]) * 2 + 2
+    expected += np.array([5.0, 36]) * np.log([5, 6])
+    np.testing.assert_allclose(grad(y.sum(), x).data, expected)
