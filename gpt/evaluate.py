@@ -65,11 +65,19 @@ def evaluate(argv: Sequence[str]) -> None:
 def text_tokens(saved: Saved, data: str | None) -> Iterator[Array]:
     """The tokens of a file, or those the run held out; mapped, not read whole."""
     if data is None:
-        yield TokenFile(saved.folder / TOKENS).held_out
+        kept = TokenFile(saved.folder / TOKENS)
+        kept.check()
+        yield kept.held_out
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / TOKENS
-        tokens = TokenFile.write(path, TextFile(data), saved.tokenizer, fraction=0.0)
+        try:
+            tokens = TokenFile.write(
+                path, TextFile(data), saved.tokenizer, fraction=0.0
+            )
+        except DataError as error:
+            prefix = "" if data in str(error) else f"{data}: "
+            raise DataError(f"{prefix}{error}") from None
         if len(tokens) < 2:
             raise DataError(f"{data}: too short: one token predicts nothing")
         yield tokens.train

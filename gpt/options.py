@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tyro.conf import OmitArgPrefixes, Suppress
 
@@ -109,6 +109,9 @@ def options_of(folder: Path) -> TrainOptions:
     """The options that a run was started with, from its config.json."""
     config = runs.load_config(folder)
     try:
+        if not isinstance(config["data"], str | None):
+            raise TypeError(f"data is {config['data']!r}, not the name of a file")
+        check_types(TrainerConfig, config["training"])
         return TrainOptions(
             data=config["data"],
             tokenizer=config["tokenizer"],
@@ -118,3 +121,14 @@ def options_of(folder: Path) -> TrainOptions:
         )
     except (LookupError, TypeError, ValueError) as error:
         raise damaged(folder, error) from None
+
+
+def check_types(kind: type, values: dict[str, Any]) -> None:
+    """TypeError for a value that JSON can hold and a field of the class cannot."""
+    for name, hint in get_type_hints(kind).items():
+        if name in values and get_origin(hint) is not Literal:
+            value = values[name]
+            allowed = get_args(hint) or (hint,)
+            whole = type(value) is int and float in allowed
+            if type(value) not in allowed and not whole:
+                raise TypeError(f"{name} is {value!r}")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nn import checkpoints, runs
-from nn.text import Tokenizer, load_tokenizer
+from nn.text import Tokenizer, corpus_hash, load_tokenizer
 from tensorgrad.errors import CheckpointError
 
 from .config import GPTConfig
@@ -39,11 +39,19 @@ def load(run: str | None = None, best: bool = False) -> Saved:
         hint = "train with --keep-best" if best else "train it first, with --resume"
         raise CheckpointError(f"{place}: no checkpoint was saved: {hint}")
     tensors, state = checkpoints.load(place, step, only=["model"])
-    about = state.get("about", {}).get("model", {})
-    runs.check_same(f"{place}/step-{step} was saved with", about, asdict(config))
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    here = {"model": asdict(config), "tokenizer": tokenizer_hash(tokenizer)}
+    about = state.get("about", {})
+    saved = {key: about.get(key, {}) for key in here}
+    runs.check_same(f"{place}/step-{step} was saved with", saved, here)
     model = GPT(config)
     model.load_state_dict(tensors["model"])
-    return Saved(folder, step, model.eval(), load_tokenizer(folder / TOKENIZER))
+    return Saved(folder, step, model.eval(), tokenizer)
+
+
+def tokenizer_hash(tokenizer: Tokenizer) -> str:
+    """What tells it from another, which would read other text into the same tokens."""
+    return corpus_hash(tokenizer.to_json())
 
 
 def model_config(folder: Path) -> GPTConfig:

@@ -30,7 +30,7 @@ from .model import GPT
 from .objective import objective
 from .options import PROGRAM, TrainOptions, as_config, read_options
 from .sample import SampleOptions, start, write
-from .saved import TOKENIZER, TOKENS
+from .saved import TOKENIZER, TOKENS, tokenizer_hash
 
 DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
 
@@ -96,9 +96,11 @@ def check_length(options: TrainOptions, found: Survey) -> None:
 
 def check_text(options: TrainOptions, folder: Path) -> None:
     """DataError if the file that a run was trained on holds another text now."""
+    tokens = TokenFile(folder / TOKENS)
+    tokens.check()
     if options.file is None or not Path(options.file).exists():
         return  # the run has the tokens of its own
-    saved, now = TokenFile(folder / TOKENS).survey, survey(TextFile(options.file))
+    saved, now = tokens.survey, survey(TextFile(options.file))
     if saved.hash != now.hash:
         raise DataError(
             f"{options.file}: changed since {folder} was trained on it (hash "
@@ -119,7 +121,11 @@ def make_trainer(
     T, B = config.block_size, training.batch_size
     rng = np.random.default_rng(for_data)
     text = {"characters": tokens.survey.characters, "hash": tokens.survey.hash}
-    about = {"model": asdict(config), "text": text}
+    about = {
+        "model": asdict(config),
+        "text": text,
+        "tokenizer": tokenizer_hash(tokenizer),
+    }
     trainer = Trainer(
         model,
         objective(model),
@@ -195,9 +201,14 @@ def finish(trainer: Trainer, folder: Path, model: GPT, tokenizer: Tokenizer) -> 
             f"itself is saved, at step {trainer.step}"
         ) from error
     run = quote(str(folder))
+    try:
+        tokenizer.encode("The ")
+        prompt = ' --prompt "The "'
+    except DataError:  # a text in another script
+        prompt = ""
     print(
         f"\nWhat next:\n"
-        f'  python -m gpt sample --run {run} --prompt "The "\n'
+        f"  python -m gpt sample --run {run}{prompt}\n"
         f"  python -m gpt eval --run {run}\n"
         f"  {PROGRAM} --resume --out {run} --max-steps {2 * trainer.step}"
     )

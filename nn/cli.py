@@ -22,6 +22,8 @@ import tyro
 
 from tensorgrad.errors import ConfigError, InputError, MissingExtra
 
+from .text import reason
+
 T = TypeVar("T")
 Command = Callable[[list[str]], None]
 
@@ -33,6 +35,9 @@ def main(
 
     The first line of a command's docstring stands in the overview.
     """
+    # Python has none where it was started with the stream closed
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - up to the end
+    sys.stderr = sys.stderr or sys.stdout
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # what the terminal's encoding lacks is no reason to stop writing
@@ -53,9 +58,20 @@ def main(
         print("\naborted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # whoever read the output has left; nor can what is buffered be written at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has left
         return 141
+    except OSError as error:
+        # what a command did not expect: of the output, say, when its disk is full
+        _drop_output()
+        return fail(f"{error.filename or 'the output'}: {reason(error)}")
+
+
+def _drop_output() -> None:
+    """What is buffered must not be tried again, and fail again, at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str) -> int:

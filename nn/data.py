@@ -69,7 +69,8 @@ class TokenFile:
             self.survey = Survey(**about["survey"])
             self.vocab_size = int(about["vocab_size"])
             complete = tokens.shape == (about["train"] + about["held_out"],)
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            self._sha256 = str(about["sha256"])
+        except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
             raise DataError(
                 f"{path}: not a complete token file ({error}). Write it again."
             ) from None
@@ -81,6 +82,16 @@ class TokenFile:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def check(self) -> None:
+        """Read all tokens once; DataError if they are not those that were written."""
+        digest = hashlib.sha256()
+        for start in range(0, len(self), 1 << 20):
+            digest.update(self.tokens[start : start + (1 << 20)].data)
+        if digest.hexdigest() != self._sha256:
+            raise DataError(
+                f"{self.path}: edited or damaged: its SHA-256 differs. Write it again."
+            )
 
     @classmethod
     def write(
@@ -106,11 +117,10 @@ class TokenFile:
             with temporary.open("wb") as file:
                 total = surveyed.characters
                 cut = int((1 - fraction) * total)
-                train, held_out = _write_tokens(file, text, tokenizer, cut, total)
+                about = _write_tokens(file, text, tokenizer, cut, total)
             _beside(path).unlink(missing_ok=True)  # it described the file before
             os.replace(temporary, path)
-            about = {"train": train, "held_out": held_out, "survey": asdict(surveyed)}
-            about["vocab_size"] = tokenizer.vocab_size
+            about |= {"survey": asdict(surveyed), "vocab_size": tokenizer.vocab_size}
             write_text(_beside(path), json.dumps(about) + "\n")
         except OSError as error:
             raise DataError(f"{path}: cannot be written: {reason(error)}") from error
@@ -125,16 +135,17 @@ def _beside(path: Path) -> Path:
 
 def _write_tokens(
     file: BinaryIO, text: Iterable[str], tokenizer: Tokenizer, cut: int, total: int
-) -> tuple[int, int]:
-    """Write a .npy file whose length is known only at its end; tokens per side."""
+) -> dict[str, Any]:
+    """Write a .npy file whose length is known only at its end; what FILE.json says."""
     dtype = np.min_scalar_type(tokenizer.vocab_size - 1)
-    counts, position = [0, 0], 0
+    counts, position, digest = [0, 0], 0, hashlib.sha256()
     _write_header(file, dtype, 0)
     for piece in text:
         border = min(max(cut - position, 0), len(piece))
         for side, part in enumerate((piece[:border], piece[border:])):
             tokens = tokenizer.encode(part).astype(dtype)
             file.write(tokens.data)
+            digest.update(tokens.data)
             counts[side] += len(tokens)
         position += len(piece)
     if position != total:
@@ -146,7 +157,7 @@ def _write_tokens(
     _write_header(file, dtype, sum(counts))  # NumPy leaves room for a longer number
     file.flush()
     os.fsync(file.fileno())
-    return counts[0], counts[1]
+    return {"train": counts[0], "held_out": counts[1], "sha256": digest.hexdigest()}
 
 
 def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:

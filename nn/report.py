@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, final
@@ -141,11 +142,16 @@ def draw_losses(records: Sequence[Record], path: StrPath, title: str) -> None:
     axes.plot(train[0], smooth, color="tab:blue", label="training (smoothed)")
     axes.plot(*held_out, "o-", color="tab:orange", markersize=4, label="validation")
     _annotate_last(axes, *held_out)
-    axes.set(xlabel="step", ylabel="loss (nats per token)", title=title)
+    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    # a folder's name: dollars are no formula, and bytes may be none of UTF-8's
+    title = title.encode("utf-8", "replace").decode()
+    axes.set_title(title, parse_math=False)
     _limit(axes, np.concatenate([smooth, held_out[1]]))
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure.savefig(path)
 
 
 def curve(records: Sequence[Record], key: str) -> Curve:

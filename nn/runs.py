@@ -69,9 +69,7 @@ def new(kind: str, out: str | None, fill: Callable[[Path], None]) -> Path:
     try:
         folder, made = _claim(Path(out)) if out else _next_free(kind)
     except OSError as error:
-        raise ConfigError(
-            f"{error.filename}: {reason(error)}: choose another folder with --out"
-        ) from None
+        raise _unusable(Path(error.filename), error) from None
     staging = folder / STAGING
     try:
         _fill(folder, staging, fill)
@@ -99,6 +97,17 @@ def _fill(folder: Path, staging: Path, fill: Callable[[Path], None]) -> None:
 
 def check_free(folder: Path) -> None:
     """ConfigError if a new run cannot have this folder: it holds something."""
+    try:
+        _check_free(folder)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{folder}: {reason(error)}: choose another folder with --out")
+
+
+def _check_free(folder: Path) -> None:
     if is_run(folder):
         raise ConfigError(
             f"{folder}: holds another run. Continue it with --resume, or choose "
@@ -149,12 +158,16 @@ def load_config(folder: Path) -> Config:
     path = folder / CONFIG
     try:
         content = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(
             f"{folder}: not a run: it holds no {CONFIG}. Name the folder of a run"
         ) from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path}: truncated or edited: {error}. Restore a copy, or start a new run"
+        ) from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: edited: not what was saved")
     return content

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Protocol, final
+from typing import Any, Literal, NoReturn, Protocol, final
 
 import numpy as np
 
@@ -102,7 +102,8 @@ class Trainer:
         """
         tg.keep_freed_memory()
         if self.folder is not None:
-            if not self.step and checkpoints.steps(self.folder):
+            # not steps(): a kill may have left one that `latest` never came to name
+            if not self.step and checkpoints.latest_step(self.folder) is not None:
                 raise ConfigError(
                     f"{self.folder}: holds another run. Call resume() to continue it, "
                     "or choose another folder"
@@ -179,7 +180,10 @@ class Trainer:
         norm = grad_norm(self.model.parameters()) / count
         if not (math.isfinite(loss) and math.isfinite(norm)):
             replay.set_random_states(self._generators, before)
-            self._fail(loss, norm, batches)
+            what = (
+                f"loss is {loss}" if not math.isfinite(loss) else f"gradient is {norm}"
+            )
+            self._fail(self.step + 1, what, batches, lambda: self._gradients(batches))
         self.optimizer.lr = rate = self._rate(self.step)
         clip = clip_scale(norm, config.clip) if config.clip else 1.0
         self.optimizer.step(clip / count)  # inside the update: no pass of its own
@@ -208,19 +212,20 @@ class Trainer:
             )
         return total, count
 
-    def _fail(self, loss: float, norm: float, batches: Sequence[Any]) -> None:
+    def _fail(
+        self, step: int, what: str, batches: Sequence[Any], attempt: Callable[[], Any]
+    ) -> NoReturn:
         """Raise DivergenceError; the step left no trace in model and optimiser."""
-        what = f"loss is {loss}" if not math.isfinite(loss) else f"gradient is {norm}"
         if not replay.is_finite(batches):
             raise DataError(
-                f"step {self.step + 1}: the {what}, as the batch itself holds numbers "
-                "that are not finite. Look for them in the data"
+                f"step {step}: the {what}, as the batch itself holds numbers that are "
+                "not finite. Look for them in the data"
             )
-        cause = replay.explain(self.model, lambda: self._gradients(batches))
+        cause = replay.explain(self.model, attempt)
         last = checkpoints.latest_step(self.folder) if self.folder else None
         advice = "Start again" if last is None else f"Resume from step {last}, saved"
         raise replay.DivergenceError(
-            f"step {self.step + 1}: the {what}: {cause}. {advice}, with a lower "
+            f"step {step}: the {what}: {cause}. {advice}, with a lower "
             f"learning_rate than {self.config.learning_rate:g}?"
         )
 
@@ -245,6 +250,7 @@ class Trainer:
     def _judge(self, record: Record) -> None:
         """Evaluate, and compare with the best."""
         loss, count = self.evaluate(self._every)
+        self._check_held_out(loss, self._every)
         record |= {"val_loss": loss, "val_tokens": count}
         if self.best_loss is None or loss < self.best_loss:
             self.best_loss, self.best_step, self._since_best = loss, self.step, 0
@@ -257,12 +263,19 @@ class Trainer:
         else:
             self._since_best += 1
 
+    def _check_held_out(self, loss: float, every: int) -> None:
+        """Raise DivergenceError, before weights that are of no use are saved."""
+        if not math.isfinite(loss):
+            what, batches = f"validation loss is {loss}", self.held_out[::every]
+            self._fail(self.step, what, batches, lambda: self.evaluate(every))
+
     def _conclude(self, record: Record) -> None:
         """The loss over all that is held out, unless the step's own was."""
         if self.held_out and (self._every > 1 or "val_loss" not in record):
             loss, count = self._evaluate(1, lambda: self._stopping)
             if not count:
                 return
+            self._check_held_out(loss, 1)
             record |= {"val_loss": loss, "val_tokens": count}
         self.final_loss = record.get("val_loss")
 

@@ -1,8 +1,10 @@
 """How an op is called: Tensors unwrapped, the forward run, the node recorded.
 
-There is one way, `general`, and two unrolled copies of it for the commonest
-shapes of op, where the loops would cost more than the arithmetic on a small
-array. All three do the same four things, in the same order.
+A call does four things: it takes the arrays out of the Tensors (1), runs the
+forward on them (2), makes a node that saves what the derivative will need (3), and
+wraps the result (4). `general` does them for any op; `unary` and `binary` are
+unrolled copies for the commonest ones, where its loops would double the time of an
+op on a small array.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import anomaly
-from .errors import DefinitionError, DtypeError, GraphError
+from .coerce import constant, listless, weak
+from .errors import DefinitionError
 from .graph import Node, Variable, wrap
 from .mode import ANOMALY, recording
 
@@ -31,7 +34,7 @@ def unary(op: Op) -> Callable[..., Any]:
 
     def call(x: Any) -> Any:
         if not isinstance(x, Variable):
-            return forward(x)
+            return forward(x if type(x) is ndarray else np.asarray(x))
         data, parent = x._data, x.node
         out = forward(data)
         if type(out) is not ndarray:
@@ -64,7 +67,7 @@ def binary(op: Op) -> Callable[..., Any]:
                 return other(x, y)
             px, x = x.node, x._data
         elif not isinstance(y, Variable):
-            return forward(x, y)
+            return forward(listless(x), listless(y))
         elif type(x) is not float and type(x) is not int:
             return other(x, y)
         else:
@@ -99,7 +102,7 @@ def general(op: Op) -> Callable[..., Any]:
             if isinstance(x, Variable):
                 break
         else:  # arrays alone, as in the formulas of an ordinary backward pass
-            out = op.forward(*inputs, **settings)
+            out = op.forward(*map(listless, inputs), **settings)
             return out if op.definition is None else out[0]
         datas, parents, dtype = [], [], x._data.dtype
         for x in inputs:
@@ -110,8 +113,7 @@ def general(op: Op) -> Callable[..., Any]:
                 datas.append(weak(x, dtype))
                 parents.append(None)
         for name, value in settings.items():
-            if isinstance(value, (Variable, np.generic)):
-                settings[name] = constant(value)
+            settings[name] = constant(value)
         out, stats = op.forward(*datas, **settings), ()
         if op.definition is not None:
             out, *stats = out
@@ -122,7 +124,7 @@ def general(op: Op) -> Callable[..., Any]:
         if op.rules and any(parents) and (mode := recording()):
             node = record(op, inputs, datas, parents, out, stats, settings)
             if mode == ANOMALY:
-                anomaly.check_forward(node, datas, out)
+                anomaly.check_forward(node, (*datas, *settings.values()), out)
         return pick(out, node) if several else wrap(out, node)
 
     return call
@@ -181,7 +183,10 @@ def record(
 
 
 class Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
-    """Which of an op's `names` to save, by which of its inputs are tracked."""
+    """Which of an op's `names` to save, by which of its inputs are tracked.
+
+    A dict, because every call looks here.
+    """
 
     def __init__(self, op: Op) -> None:
         self.op = op
@@ -224,49 +229,8 @@ def shape_of(x: Any) -> Any:
     return tuple([y.shape for y in x]) if type(x) is tuple else x.shape
 
 
-def constant(x: Any) -> Any:
-    """A setting given as a Tensor or a NumPy scalar, as an array or a Python number."""
-    if isinstance(x, Variable):
-        if x.node is not None:
-            raise GraphError("a setting has no derivative: detach() the Tensor first")
-        return x._data
-    return x.item()
-
-
-def weak(x: Any, dtype: Any) -> Any:
-    """An input beside a Tensor of `dtype`.
-
-    Python and NumPy scalars, and Python floats in lists, don't decide the dtype.
-    """
-    if isinstance(x, np.generic):
-        x = x.item()
-    known = isinstance(x, ndarray) and x.dtype.kind in "fiub"
-    if x is None or known or isinstance(x, (int, float)):
-        return x
-    return as_array(x, floats=dtype if dtype.kind == "f" else np.float32)
-
-
-def as_array(x: Any, dtype: Any = None, floats: Any = np.float32) -> np.ndarray:
-    """x as an array of its own; Python floats, alone or in lists, become `floats`."""
-    array = np.array(x, dtype)
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(
-            f"tensors hold real numbers, integers or booleans; got {array.dtype} from "
-            f"{type(x).__name__}"
-        )
-    if array.dtype == np.float64 and dtype is None and not _from_numpy(x):
-        array = array.astype(floats)
-    return array
-
-
-def _from_numpy(x: Any) -> bool:
-    while isinstance(x, list | tuple) and x:
-        x = x[0]
-    return hasattr(x, "dtype")
-
-
 class Alias:
-    """The identity, as a node of its own."""
+    """The identity, as a node of its own: one tensor in two roles has two gradients."""
 
     name = "alias"
     settings: dict[str, Any] = {}
@@ -278,7 +242,11 @@ class Alias:
 
 
 class Pick:
-    """Output i of an op that has several: its gradient fills slot i of a tuple."""
+    """Output i of an op that has several.
+
+    A Tensor has one node, and a node one gradient. So each output gets a small node
+    that sends its g to the op's node, as slot i of a tuple; unused ones stay None.
+    """
 
     name = "pick"
     settings: dict[str, Any] = {}

@@ -38,12 +38,15 @@ def backward(
         del gradients  # held until the next step, it would make them look shared
         tensor = node.tensor() if node.tensor is not None else None
         if tensor is not None:
-            if create_graph:  # a Tensor of its own: x + y has one g for both
-                g = wrap(g._data, g.node)
-            else:
-                g = wrap(g if node.op is None else np.array(g))
-            old = tensor._grad
-            tensor._grad = g if old is None else add(old, g)
+            old, new = tensor._grad, kept(node, g)
+            tensor._grad = new if old is None else add(old, new)
+
+
+def kept(node: Node, g: Any) -> Any:
+    """g as a Tensor of its own. An interior node's may be on its way elsewhere too."""
+    if isinstance(g, Variable):
+        return wrap(g._data, g.node)
+    return wrap(g if node.op is None else np.array(g))
 
 
 def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
@@ -62,7 +65,7 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
             )
         gradient = np.ones(node.shape, node.dtype)
     if not isinstance(gradient, Variable):
-        gradient = wrap(np.asarray(gradient, node.dtype))
+        gradient = wrap(np.array(gradient, node.dtype))
     if gradient._data.dtype != node.dtype:
         gradient = gradient.astype(node.dtype)
     if gradient._data.shape != node.shape:
@@ -91,7 +94,11 @@ def grad(
     """
     one = isinstance(outputs, Variable)
     ys: Any = [outputs] if one else list(outputs)
-    gs = [gradients] if one else gradients or [None] * len(ys)
+    gs: Any = [gradients] if one else gradients
+    if gs is None:
+        gs = [None] * len(ys)
+    if len(gs) != len(ys):
+        raise ShapeError(f"grad: {len(gs)} gradients for {len(ys)} outputs")
     xs: Any = [inputs] if isinstance(inputs, Variable) else list(inputs)
     for i, x in enumerate(xs):
         if x.node is None:
@@ -108,23 +115,27 @@ def grad(
     ):
         del parts  # held until the next step, it would make them look shared
         if node in targets:
-            shared = node.op is not None
-            if create_graph:  # a Tensor of its own
-                found[node] = wrap(g._data, g.node)
-            else:
-                found[node] = wrap(np.array(g) if shared else g)
+            found[node] = kept(node, g)
     for i, x in enumerate(xs):
         if x.node not in found and not allow_unused:
             raise GraphError(
                 f"grad: the outputs do not depend on input {i} (shape {x.shape}). "
                 "Pass allow_unused=True to get None for it."
             )
-    results = tuple(found.get(x.node) for x in xs)
+    results = tuple([again(found.get(x.node)) for x in xs])
     return results[0] if isinstance(inputs, Variable) else results
 
 
+def again(g: Any) -> Any:
+    """Another Tensor for the same gradient: an input given twice gets two."""
+    return g if g is None else wrap(g._data, g.node)
+
+
 def leading_to(targets: set[Any], outputs: list[Node]) -> set[Node]:
-    """The nodes on a path from some output down to some target."""
+    """The nodes on a path from some output down to some target.
+
+    Down from the outputs first; then up, as a node is useful if a parent is.
+    """
     oldest = min((node.order for node in targets), default=0)
     reached, todo = set(outputs), list(outputs)
     while todo:

@@ -10,7 +10,23 @@ everything that was computed from it, because only then has all of its gradient
 arrived: with y = x * x; z = x + y, the gradient of x is complete when both the
 product and the sum have sent theirs. That order is a topological sort, and it
 comes for free: a node is always created after its parents, so the walk takes
-the newest node first.
+the newest node first. Without hooks, freeing and the reuse of memory, it is
+
+    arrived = {output: 1.0}
+    while arrived:
+        node = max(arrived, key=lambda node: node.order)
+        g = arrived.pop(node)
+        for parent, gx in zip(node.parents, node.op.gradients(node, g, node.parents)):
+            arrived[parent] = arrived.get(parent, 0) + gx
+
+In the example z sends g to y and to x; then y sends g * x to x, twice; and x, the
+oldest, has 1 + 2 x.
+
+Who owns a gradient? An op may send one array to two parents, or send on the very g
+that it received. So adding in place is safe only for an array that nothing but
+`arrived` holds. The reference count knows, if nobody keeps a name for the array:
+hence the names that are cleared below, and in the loops that consume the walk. One
+forgotten would cost a copy, never a wrong number.
 """
 
 from __future__ import annotations
@@ -24,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .anomaly import check_backward
-from .errors import GraphError, ShapeError
+from .errors import GraphError, MutationError, ShapeError
 from .memory import alone
 from .mode import ANOMALY, ON, recording, set_mode
 
@@ -46,7 +62,8 @@ class Node:
     # Rare extras live in __dict__, which costs nothing until one is set.
     hooks: tuple[Callable[[Any], Any], ...] = ()
     line: str | None = None  # the user's source line, under anomaly mode
-    module: tuple[tuple[int, str], ...] = ()  # nn calls that ended here: since, name
+    # calls of nn modules that ended here, for drawings: (order at the start, label)
+    module: tuple[tuple[int, str], ...] = ()
     tensor: Callable[[], Tensor | None] | None = None  # weakly, whose .grad to fill
 
     def __init__(
@@ -122,7 +139,7 @@ def walk(
     arrived: dict[int, Any] = {}  # order -> the gradient so far
     waiting: list[int] = []  # a heap of -order: the newest comes out first
     parents, gradients = zip(*seeds, strict=True) if seeds else ((), ())
-    del seeds  # an array that is held in two places looks shared
+    del seeds
     suspicious = recording() == ANOMALY
     while True:
         for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
@@ -188,17 +205,30 @@ def add(x: Any, y: Any) -> Any:
 
 def run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
     """g after the node's hooks, each of which may return another gradient."""
-    for hook in node.hooks:
-        changed = hook(g if create_graph else wrap(np.asarray(g)))
-        if changed is None:
-            continue
-        if tuple(changed.shape) != node.shape:
-            raise ShapeError(
-                f"hook {hook!r} returned a gradient of shape {changed.shape} for a "
-                f"tensor of shape {node.shape}"
-            )
-        if create_graph:
-            g = changed if isinstance(changed, Variable) else wrap(changed)
-        else:
-            g = np.array(getattr(changed, "_data", changed), node.dtype)
+    with set_mode(ON if create_graph else recording()):
+        for hook in node.hooks:
+            given = g if create_graph else wrap(np.asarray(g))
+            before = given._data
+            changed = hook(given)
+            if changed is None and given._data is not before:
+                raise MutationError(
+                    f"hook {hook!r} wrote to its gradient, which changes a copy: "
+                    "return the new gradient instead"
+                )
+            if changed is not None:
+                g = _replacement(hook, changed, node, create_graph)
     return g
+
+
+def _replacement(hook: Any, changed: Any, node: Node, create_graph: bool) -> Any:
+    """What a hook returned, in the gradient's shape and dtype."""
+    if not isinstance(changed, Variable):
+        changed = wrap(np.array(changed, node.dtype))
+    if changed._data.shape != node.shape:
+        raise ShapeError(
+            f"hook {hook!r} returned a gradient of shape {changed._data.shape} for a "
+            f"tensor of shape {node.shape}"
+        )
+    if changed._data.dtype != node.dtype:
+        changed = changed.astype(node.dtype)
+    return changed if create_graph else np.array(changed._data)

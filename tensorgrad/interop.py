@@ -41,12 +41,12 @@ def array_ufunc(
             "would not see it. Write `a = a + t` for `a += t`"
         )
     op = _op_for(ufunc)
-    if ufunc is np.power and not isinstance(inputs[1], Variable):
-        return inputs[0] ** inputs[1]  # a number as exponent has an op of its own
     if op is None or method != "__call__" or kwargs:
         called = ufunc.__name__ + f".{method}" * (method != "__call__")
         options = f" with {', '.join(kwargs)}" * bool(kwargs)
         raise TypeError(f"numpy.{called}{options} has no op for Tensors; {_INSTEAD}")
+    if ufunc is np.power and not isinstance(inputs[1], Variable):
+        return inputs[0] ** inputs[1]  # a number as exponent has an op of its own
     return op(*inputs)
 
 
@@ -103,7 +103,8 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
     """numpy.asarray(tensor): refused while a gradient would be lost."""
     if self.node is not None:
         raise GraphError(
-            "numpy.asarray of a tracked tensor would lose its gradient: detach() it"
+            "numpy.asarray of a tracked tensor would lose its gradient: detach() it, "
+            "or join tensors with tensorgrad.stack"
         )
     if not copy and (dtype is None or dtype == self.dtype):
         return self.data

@@ -25,7 +25,7 @@ class set_mode:  # noqa: N801 - used as a context manager, like contextlib's own
 
     def __enter__(self) -> None:
         _outer.set((_mode.get(), _outer.get()))
-        _mode.set(self.mode)
+        _mode.set(ANOMALY if self.mode == ON and _suspicious() else self.mode)
 
     def __exit__(self, *_: object) -> None:
         mode, outer = _outer.get()
@@ -43,17 +43,32 @@ class set_mode:  # noqa: N801 - used as a context manager, like contextlib's own
             # Set anew for each step: a generator runs in its caller's context, so
             # a mode held across a yield would leak into the caller's code.
             running = function(*args, **kwargs)
-            sent = None
+            resume = functools.partial(next, running)
             while True:
                 with self:
                     try:
-                        value = running.send(sent)
+                        value = resume()
                     except StopIteration as stop:
                         return stop.value
-                sent = yield value
+                try:
+                    sent = yield value
+                except BaseException as error:  # of the caller's throw() or close()
+                    resume = functools.partial(running.throw, error)
+                else:
+                    resume = functools.partial(running.send, sent)
 
+        if inspect.iscoroutinefunction(function):
+            raise TypeError("use `with no_grad():` inside an async function")
         generator = inspect.isgeneratorfunction(function)
         return steps if generator else wrapped  # type: ignore[return-value]
+
+
+def _suspicious() -> bool:
+    """Whether anomaly mode is on around here: recording again does not end it."""
+    mode, outer = _mode.get(), _outer.get()
+    while outer is not None and mode != ANOMALY:
+        mode, outer = outer
+    return mode == ANOMALY
 
 
 def no_grad() -> set_mode:

@@ -13,11 +13,15 @@ A formula names what it needs: `g` (the gradient arriving), an input, `out`, a
 setting, or `<input>_shape`. Exactly that is saved, and only where the input it
 serves is tracked. Called on arrays an op gives an array, on Tensors a Tensor,
 so one formula serves both an ordinary backward pass, on arrays, and one that is
-itself recorded (`create_graph`), on Tensors.
+itself recorded (`create_graph`), on Tensors. It must never write to g, which may be
+on its way to another input too.
 
 `@fused` is for a function of other ops that runs as one kernel: its body is the
 definition, which documents the kernel, tests it, and is what is differentiated
 when its derivative has to be recorded.
+
+Both make an `Op` and return its `call`, a plain function built by call.py. The walk
+asks the op's `gradients`.
 """
 
 from __future__ import annotations
@@ -47,7 +51,14 @@ class Op:
 
     `forward` and `formulas` are as written. What a node saves is laid out as
     `names`: the inputs (a list of inputs is one entry), the output, a fused op's
-    statistics, then the settings and shapes that some formula asks for.
+    statistics, then the settings and shapes that some formula asks for. Places are
+    fixed, so that a formula is called with saved[i]; what is not needed is None:
+
+        multiply, where x alone is tracked
+            names       x     y        out
+            node.saved  None  y's array  None
+        layer_norm
+            names       x, weight, bias, out, mean, rstd, eps
     """
 
     def __init__(self, forward: Formula, *, broadcasts: bool, fused: bool) -> None:
@@ -57,7 +68,11 @@ class Op:
         self.broadcasts = broadcasts
         parameters = inspect.signature(forward).parameters.values()
         self.inputs = tuple(p.name for p in parameters if p.kind < p.KEYWORD_ONLY)
-        self.optional = {p.name: p.default for p in parameters if p.default is None}
+        self.optional = {
+            p.name: None
+            for p in parameters
+            if p.kind < p.KEYWORD_ONLY and p.default is None
+        }
         self.settings = {
             p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY
         }
@@ -141,9 +156,11 @@ class Op:
                 gx = formula(g)
             else:
                 gx = formula(g, saved if place == ALL else saved[place])
-            if gx.shape != parent.shape or gx.dtype is not parent.dtype:
-                gx = self._fit(gx, parent)
-            found.append(gx)
+            try:
+                fits = gx.shape == parent.shape and gx.dtype is parent.dtype
+            except AttributeError:
+                raise self._no_array(gx, len(found)) from None
+            found.append(gx if fits else self._fit(gx, parent))
         return found
 
     def recorded_gradients(
@@ -172,6 +189,12 @@ class Op:
                 found[i] = self._fit(found[i], parent)
         return found
 
+    def _no_array(self, gx: Any, i: int) -> DefinitionError:
+        return DefinitionError(
+            f"the formula of {self.name} for input {self.inputs[i]} returned {gx!r}, "
+            "not an array or a Tensor"
+        )
+
     def _no_derivative(self, i: int) -> GraphError:
         return GraphError(
             f"{self.name} has no derivative with respect to input {i}: detach it"
@@ -191,27 +214,30 @@ class Op:
         return gx
 
     def _reopened(self, node: Node) -> tuple[Any, ...]:
-        """What was saved, its inputs and output as Tensors in the graph again."""
+        """What was saved, its inputs and output as Tensors in the graph again.
+
+        d(x * y)/dx = g * y, and the y that was saved is a bare array. To differentiate
+        that product in its turn, y must be a Tensor on the node that it came from, its
+        parent's; the output goes on this node itself. Nothing is computed again.
+        """
 
         def open_(value: Any, node: Node | None) -> Any:
             return value if value is None or node is None else wrap(value, node)
 
-        saved, parents, n = list(node.saved), node.parents, len(self.inputs)
-        if self.variadic and saved[0] is not None:
-            saved[0] = tuple(map(open_, saved[0], parents))
-        elif not self.variadic:
-            saved[:n] = map(open_, saved, parents)
-        if type(saved[n]) is tuple:
-            saved[n] = call.pick(saved[n], node)
-        else:
-            saved[n] = open_(saved[n], node)
-        return tuple(saved)
+        n = len(self.inputs)
+        inputs, out, rest = node.saved[:n], node.saved[n], node.saved[n + 1 :]
+        if not self.variadic:
+            inputs = tuple(map(open_, inputs, node.parents))
+        elif inputs[0] is not None:
+            inputs = (tuple(map(open_, inputs[0], node.parents)),)
+        out = call.pick(out, node) if type(out) is tuple else open_(out, node)
+        return (*inputs, out, *rest)
 
     def _partials(self, g: Any, saved: Any, parents: Sequence[Any]) -> list[Any]:
         """The definition's partial derivatives, with respect to fresh aliases.
 
-        With respect to the inputs themselves they would be totals, wrong where one
-        input depends on another, or is the same tensor.
+        In attention(x, x, x) the gradient of x itself would be that of q, k and v
+        together, sent three times. An alias of x for each has its own.
         """
         known = dict(zip(self.names, saved, strict=True))
         inputs = [call.alias(known[name]) for name in self.inputs]

@@ -10,15 +10,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import differentiate, graph, interop, ops
-from .call import alias, as_array, record
-from .errors import DtypeError, GraphError, MutationError, ShapeError
-from .graph import Node, Variable, leaf, result_class, wrap
-from .memory import alone
+from .call import alias
+from .coerce import as_array
+from .errors import DtypeError, GraphError, ShapeError
+from .graph import Node, leaf, result_class, wrap
 from .mode import recording
+from .writing import Writable
 
 
 @result_class
-class Tensor(Variable):
+class Tensor(Writable):
     """A NumPy array that can be differentiated.
 
     `Tensor(data)` copies its data: a number, (nested) lists, an array or a Tensor.
@@ -31,7 +32,8 @@ class Tensor(Variable):
     Tensor([2., 4.], dtype=float32)
 
     Tensors have value semantics: what shares memory with this one never changes when
-    this one is written to, and a write that could only change a copy is an error.
+    this one is written to, and a write that could only change a copy is an error. (In
+    `for row in x: row += 1`, += makes row another tensor: x stays as it is.)
     """
 
     __slots__ = ()
@@ -208,75 +210,6 @@ class Tensor(Variable):
             "nn.checkpoints does, or take .numpy()"
         )
 
-    # --- writing
-
-    def writable(self) -> np.ndarray:
-        """Its array, for writing in place: copied first if anything else sees it.
-
-        For optimisers and initialisers. The graph does not see such a write.
-        """
-        if not alone(self._data):
-            self._data = self._data.copy()
-        return self._data
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        key = _bare(key)
-        self._writing("x[...] = value")
-        if self._data.base is not None and not alone(self._data.base):
-            raise MutationError(
-                "this tensor is a view: x[0][1] = v would change a copy and never "
-                "reach x. Write x[0, 1] = v, or copy() the view first"
-            )
-        sources = self.node, getattr(value, "node", None)
-        if sources[1] is not None and recording() and self.dtype.kind != "f":
-            raise DtypeError(
-                f"a tracked value loses its gradient in a {self.dtype} tensor"
-            )
-        data, value = self.writable(), _bare(value)
-        data[key] = value
-        if any(sources) and recording():
-            # setitem saves no values, so it can be recorded as done in place
-            self.node = record(
-                ops.setitem.op,
-                (None, None),
-                (data, value),
-                sources,
-                data,
-                settings={"key": key},
-            )
-
-    def _writing(self, what: str) -> None:
-        if self.node is not None and self.node.op is None and recording():
-            raise MutationError(
-                f"{what} on a leaf that requires a gradient: its gradient would be "
-                "that of another value. Wrap the write in no_grad(), or write to a copy"
-            )
-
-    def _in_place(self, op: Any, other: Any) -> Tensor:
-        self._writing(f"in-place {op.__name__}")
-        out = op(self, other)
-        if out.shape != self.shape or out.dtype != self.dtype:
-            raise ShapeError(
-                f"in-place {op.__name__}: the result is {out.dtype} {out.shape}, the "
-                f"tensor {self.dtype} {self.shape}"
-            )
-        self._data = out._data
-        if recording() or self.node is None:
-            self.node = out.node
-        return self
-
-    def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return self._in_place(ops.add, other)
-
-    def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return self._in_place(ops.subtract, other)
-
-    def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return self._in_place(ops.multiply, other)
-
-    def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return self._in_place(ops.divide, other)
-
     # --- operators: the ops themselves, which are plain functions
 
     __add__ = ops.add
@@ -310,7 +243,7 @@ class Tensor(Variable):
         return ops.matmul(other, self)
 
     def __pos__(self) -> Tensor:
-        return self
+        return self.copy()
 
     def __pow__(self, exponent: Any) -> Tensor:
         if isinstance(exponent, int | float | np.generic):
@@ -321,7 +254,7 @@ class Tensor(Variable):
         return ops.power(base, self)
 
     def __getitem__(self, key: Any) -> Tensor:
-        return ops.getitem(self, key=_bare(key))
+        return ops.getitem(self, key=key)
 
     # --- methods: NumPy's names and positions
 
@@ -431,13 +364,6 @@ class Tensor(Variable):
     __array__ = interop.array
     __dlpack__ = interop.dlpack
     __dlpack_device__ = interop.dlpack_device
-
-
-def _bare(x: Any) -> Any:
-    """x with Tensors replaced by their arrays, inside a tuple too."""
-    if isinstance(x, tuple):
-        return tuple(map(_bare, x))
-    return x._data if isinstance(x, Variable) else x
 
 
 def _spread(args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -154,6 +154,11 @@ def take_along_axis(x, indices, axis=-1):
     >>> take_along_axis(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]))
     Tensor([[2.], [3.]], dtype=float32)
     """
-    key = list(np.ogrid[tuple(map(slice, indices.shape))])
+    indices = np.asarray(getattr(indices, "_data", indices))
+    if axis is None:
+        x, indices, axis = reshape(x, shape=(-1,)), indices.reshape(-1), 0
+    if indices.ndim != x.ndim:
+        raise ShapeError(f"take_along_axis: indices {indices.shape} for x {x.shape}")
+    key = list(np.ogrid[tuple(map(slice, x.shape))])
     key[axis] = indices
     return getitem(x, key=tuple(key))

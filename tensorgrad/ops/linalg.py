@@ -23,7 +23,7 @@ def matmul(x, y):
         raise ShapeError(
             f"matmul: {x.shape} @ {y.shape}: the last axis of the left "
             f"({x.shape[-1]}) must equal the "
-            f"{'only' if y.ndim == 1 else 'second to last'} of the right "
+            f"{'only axis' if y.ndim == 1 else 'second to last'} of the right "
             f"({y.shape[-1 if y.ndim == 1 else -2]}). Transpose one with .mT?"
         )
     return np.matmul(x, y)
