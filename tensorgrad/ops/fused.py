@@ -14,6 +14,19 @@ from .reduce import logsumexp, mean, sum
 from .shape import matrix_transpose, rows, squeeze
 
 
+def fast(name, x):
+    """The kernel for x, which must hold floats."""
+    if x.dtype.kind != "f":
+        raise DtypeError(f"{name} needs floats, not {x.dtype}: convert it with astype")
+    return kernel(name, x)
+
+
+def promoted(*xs):
+    """The arrays in their common dtype: a kernel knows one."""
+    dtype = np.result_type(*[x for x in xs if x is not None])
+    return [x if x is None else x.astype(dtype, copy=False) for x in xs]
+
+
 @primitive
 def erf(x):
     """(2 / sqrt(pi)) times the integral of e^(-t^2) from 0 to x
@@ -21,7 +34,7 @@ def erf(x):
     >>> erf(Tensor([0.0, 1.0]))
     Tensor([0.       , 0.8427008], dtype=float32)
     """
-    return kernel("erf", x)(x)
+    return fast("erf", x)(x)
 
 
 erf.gradient(x=lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
@@ -52,7 +65,7 @@ def _gelu_kernel(approximate):
 
 @gelu.forward
 def _(x, *, approximate="none"):
-    return (kernel(_gelu_kernel(approximate), x)(x),)
+    return (fast(_gelu_kernel(approximate), x)(x),)
 
 
 @gelu.backward
@@ -92,7 +105,7 @@ def _along_last(run, axis, *arrays):
 
 @softmax.forward
 def _(x, *, axis=-1):
-    return (_along_last(kernel("softmax", x), axis, x),)
+    return (_along_last(fast("softmax", x), axis, x),)
 
 
 @softmax.backward
@@ -112,7 +125,7 @@ def log_softmax(x, *, axis=-1):
 
 @log_softmax.forward
 def _(x, *, axis=-1):
-    return (_along_last(kernel("log_softmax", x), axis, x),)
+    return (_along_last(fast("log_softmax", x), axis, x),)
 
 
 @log_softmax.backward
@@ -144,11 +157,13 @@ def _(x, weight=None, bias=None, *, eps=1e-5):
     for name, p in (("weight", weight), ("bias", bias)):
         if p is not None and p.shape != x.shape[-1:]:
             raise ShapeError(f"layer_norm: x {x.shape} with a {name} of {p.shape}")
-    return kernel("layer_norm", x)(x, weight, bias, eps)
+    x, weight, bias = promoted(x, weight, bias)
+    return fast("layer_norm", x)(x, weight, bias, eps)
 
 
 @layer_norm.backward
 def _(g, x, weight, bias, mean, rstd):
+    x, weight, _ = promoted(x, weight, g)
     gx, gweight, gbias = kernel("layer_norm_backward", x)(g, x, weight, mean, rstd)
     return [gx, gweight, gbias]
 
@@ -193,7 +208,7 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
         bad = targets[outside & (targets != ignore_index)][0]
         raise ShapeError(f"cross_entropy: target {bad} is not among {n} classes")
     flat, flat_targets = rows(logits), targets.reshape(-1).astype(np.int64)
-    losses, log_normaliser = kernel("cross_entropy", flat)(
+    losses, log_normaliser = fast("cross_entropy", flat)(
         flat, flat_targets, ignore_index, label_smoothing
     )
     return losses.reshape(targets.shape), log_normaliser
@@ -256,8 +271,8 @@ def _(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None):
     for m in (mask, dropout_mask):
         if m is not None:
             _check_mask(m, (*q.shape[:-1], k.shape[-2]))
-    q4, k4, v4, mask4, drop4 = _four_axes(q, k, v, mask, dropout_mask)
-    out, log_normaliser = kernel("attention", q4)(
+    q4, k4, v4, mask4, drop4 = _four_axes(*promoted(q, k, v), mask, dropout_mask)
+    out, log_normaliser = fast("attention", q4)(
         q4, k4, v4, mask4, drop4, causal, _scale(q, scale)
     )
     return out.reshape(*q.shape[:-1], v.shape[-1]), log_normaliser
@@ -292,7 +307,8 @@ def _fold(ones, x):
 
 @attention.backward
 def _(g, q, k, v, mask, dropout_mask, out, log_normaliser, causal, scale):
-    q4, k4, v4, mask4, drop4, g4, out4 = _four_axes(q, k, v, mask, dropout_mask, g, out)
+    xs = promoted(q, k, v)
+    q4, k4, v4, mask4, drop4, g4, out4 = _four_axes(*xs, mask, dropout_mask, g, out)
     gq, gk, gv = kernel("attention_backward", q4)(
         g4, q4, k4, v4, out4, log_normaliser, mask4, drop4, causal, _scale(q, scale)
     )

@@ -160,4 +160,6 @@ def explicit(subscripts, operands):
     if not arrow:
         named = inputs.replace(",", "").replace(".", "")
         out = "..." + "".join(sorted(c for c in set(named) if named.count(c) == 1))
+    if spread and "..." not in out:
+        raise ShapeError(f"einsum: {subscripts!r} drops the axes of its ellipsis")
     return f"{','.join(spelt)}->{out.replace('...', spread)}"

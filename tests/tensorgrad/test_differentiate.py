@@ -264,3 +264,23 @@ def test_outputs_used_twice_and_to_second_order() -> None:
 
 
 # --- hooks
+
+
+def test_a_seed_is_the_values_that_it_had() -> None:
+    x, weights = leaf(1.0, 2.0), np.ones(2)
+    (x**3).backward(weights, create_graph=True)
+    weights[:] = 100
+    assert grad(x.grad.sum(), x).tolist() == [6, 12]
+
+
+def test_an_input_given_twice_gets_two_tensors() -> None:
+    x = leaf(1.0, 2.0)
+    a, b = grad((x * x).sum(), [x, x])
+    a[0] = 99.0
+    assert b.tolist() == [2, 4]
+
+
+def test_as_many_weights_as_outputs() -> None:
+    x = leaf(1.0, 2.0)
+    with pytest.raises(ShapeError, match="1 gradients for 2 outputs"):
+        grad([x * 2.0, x * 3.0], x, [np.ones(2)])

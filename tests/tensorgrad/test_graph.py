@@ -12,7 +12,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor, grad
-from tensorgrad.errors import GraphError, ShapeError
+from tensorgrad.errors import GraphError, MutationError, ShapeError
 from tensorgrad.graph import walk
 from tests.tensorgrad.checks import leaf
 
@@ -251,3 +251,29 @@ def test_threads_take_gradients_of_shared_parameters() -> None:
         thread.join()
     total = tg.tanh(Tensor(batches) @ w).sum()
     np.testing.assert_allclose(sum(found.values()), grad(total, w).data)
+
+
+@pytest.mark.parametrize("write", ["g *= 2.0", "g[0] = 0.0"])
+def test_a_hook_that_writes_in_place_is_refused(write: str) -> None:
+    def double(g: Any) -> None:
+        g *= 2.0
+
+    def mask(g: Any) -> None:
+        g[0] = 0.0
+
+    x = leaf(1.0, 2.0)
+    y = x * 3.0
+    y.register_hook(double if "*" in write else mask)
+    with pytest.raises(MutationError, match="return the new gradient"):
+        y.sum().backward()
+
+
+def test_what_a_hook_returns_is_cast_and_recorded() -> None:
+    x = Tensor(np.ones(2, np.float32), requires_grad=True)
+    x.register_hook(lambda g: g.astype(np.float64) * 2.0)
+    y = (x * x * x).sum()
+    with tg.no_grad():
+        y.backward(create_graph=True)
+    assert x.grad.dtype == np.float32
+    # 2 * 3 x^2, whose derivative the hook doubles again
+    assert tg.grad(x.grad.sum(), x).tolist() == [24, 24]

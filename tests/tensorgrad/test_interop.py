@@ -254,3 +254,13 @@ def test_every_op_is_a_function_of_the_package() -> None:
     for name in tg.ops.__all__:
         assert getattr(tg, name).__doc__, name
         assert ">>>" in getattr(tg, name).__doc__, name
+
+
+def test_power_has_no_options_either() -> None:
+    x = Tensor([1.0, 2.0])
+    for call in (
+        lambda: np.power.outer(x, [1, 2]),
+        lambda: np.power(x, 2, where=[True]),
+    ):
+        with pytest.raises(TypeError, match="power"):
+            call()

@@ -3,10 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Generator, Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 
+import tensorgrad as tg
 from tensorgrad import Tensor, detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from tensorgrad.errors import AnomalyError
 
 
 def tracked() -> bool:
@@ -142,3 +146,35 @@ def test_anomaly_mode_records() -> None:
         with no_grad():
             assert not tracked()
     assert is_grad_enabled()
+
+
+def test_recording_again_does_not_end_anomaly_mode() -> None:
+    x = tg.Tensor([0.0], requires_grad=True)
+    with tg.detect_anomaly(), np.errstate(all="ignore"):
+        with tg.no_grad(), tg.enable_grad(), pytest.raises(AnomalyError):
+            tg.log(x)
+        tg.exp(x)
+
+
+def test_async_functions_are_refused() -> None:
+    with pytest.raises(TypeError, match="inside"):
+
+        @tg.no_grad()
+        async def evaluate() -> None: ...
+
+
+def test_generators_get_what_is_sent_and_thrown() -> None:
+    @tg.no_grad()
+    def echo() -> Any:
+        got = yield "ready"
+        try:
+            yield got
+        except KeyError:
+            yield tg.is_grad_enabled()
+
+    steps = echo()
+    assert next(steps) == "ready"
+    assert steps.send(3) == 3
+    assert steps.throw(KeyError()) is False
+    assert tg.is_grad_enabled()
+    steps.close()

@@ -280,3 +280,18 @@ def test_settings_reach_every_order(order: int) -> None:
         found.append(y.item())
     assert found[0] != found[1]
     np.testing.assert_allclose(*found, rtol=0.02)
+
+
+def test_a_formula_that_returns_no_array_is_named() -> None:
+    @tg.primitive
+    def test_only_no_array(x: Any) -> Any:
+        return x * 2.0
+
+    test_only_no_array.gradient(x=lambda g: 2.0)
+    try:
+        with pytest.raises(
+            DefinitionError, match=r"test_only_no_array for input x.*2.0"
+        ):
+            test_only_no_array(vector(1.0)).sum().backward()
+    finally:
+        del tg.REGISTRY["test_only_no_array"]
