@@ -31,7 +31,7 @@ import tensorgrad as tg
 from tensorgrad.errors import CheckpointError, ConfigError, DataError
 
 from . import checkpoints, replay
-from .evaluation import Objective, evaluate
+from .evaluation import Objective, evaluate, evaluating
 from .module import Module
 from .optim import clip_scale, grad_norm
 from .optimizer import Optimizer
@@ -180,9 +180,8 @@ class Trainer:
         norm = grad_norm(self.model.parameters()) / count
         if not (math.isfinite(loss) and math.isfinite(norm)):
             replay.set_random_states(self._generators, before)
-            what = (
-                f"loss is {loss}" if not math.isfinite(loss) else f"gradient is {norm}"
-            )
+            name, value = ("gradient", norm) if math.isfinite(loss) else ("loss", loss)
+            what = f"{name} is {value}"
             self._fail(self.step + 1, what, batches, lambda: self._gradients(batches))
         self.optimizer.lr = rate = self._rate(self.step)
         clip = clip_scale(norm, config.clip) if config.clip else 1.0
@@ -265,9 +264,16 @@ class Trainer:
 
     def _check_held_out(self, loss: float, every: int) -> None:
         """Raise DivergenceError, before weights that are of no use are saved."""
-        if not math.isfinite(loss):
-            what, batches = f"validation loss is {loss}", self.held_out[::every]
-            self._fail(self.step, what, batches, lambda: self.evaluate(every))
+        if math.isfinite(loss):
+            return
+        batches = self.held_out[::every]
+
+        def attempt() -> None:
+            with evaluating(self.model):  # and not no_grad, where nothing is traced
+                for batch in batches:
+                    self.objective(batch)
+
+        self._fail(self.step, f"validation loss is {loss}", batches, attempt)
 
     def _conclude(self, record: Record) -> None:
         """The loss over all that is held out, unless the step's own was."""

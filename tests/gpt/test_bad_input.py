@@ -79,6 +79,7 @@ def test_texts_to_evaluate_are_checked_alike(
     ):
         error = gpt("eval", "--data", write(tmp_path / "text", content)).error
         assert says in error
+        assert str(tmp_path / "text") in error
     assert "cannot be read" in gpt("eval", "--data", tmp_path / "gone").error
 
 
@@ -298,6 +299,56 @@ def test_damaged_files_of_a_run(trained: Path, gpt: Any, name: str) -> None:
     os.truncate(path, path.stat().st_size // 2)
     error = gpt("train", "--resume", "--max-steps", 30).error
     assert "tokenizer.json" in error if "tokenizer" in name else "tokens.npy" in error
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"seed": 0', '"seed": 1.5'),
+        ('"seed": 0', '"seed": null'),
+        ('"max_steps": 20', '"max_steps": 20.5'),
+        ('"data": "', '"data": 5, "was": "'),
+    ],
+)
+def test_a_config_of_another_type(trained: Path, gpt: Any, old: str, new: str) -> None:
+    edit(trained / "config.json", old, new)
+    error = gpt("train", "--resume", "--max-steps", 30).error
+    assert "config.json: edited" in error
+    assert old.split('"')[1] in error
+
+
+@pytest.mark.parametrize("command", ["train --resume --max-steps=30", "eval"])
+def test_tokens_that_were_edited(trained: Path, gpt: Any, command: str) -> None:
+    path = trained / "tokens.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    assert "tokens.npy: edited" in gpt(*command.split()).error
+
+
+@pytest.mark.parametrize("command", ["train --resume --max-steps=30", "sample", "eval"])
+def test_a_tokenizer_of_another_text(
+    trained: Path, gpt: Any, tree: Tree, command: str
+) -> None:
+    path = trained / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["vocabulary"] = content["vocabulary"][::-1]
+    path.write_text(json.dumps(content))
+    before = tree(trained)
+    assert "step-20 was saved with tokenizer" in gpt(*command.split()).error
+    assert tree(trained) == before
+
+
+def test_what_next_suggests_only_what_the_vocabulary_has(
+    work: Path, gpt: Any, tiny: Any
+) -> None:
+    assert '--prompt "' in gpt(*tiny, "--tokenizer", "byte").out
+    text = write(work / "text", "\u4e2d\u6587".encode() * 200)
+    assert "--prompt" not in gpt(*tiny, "--data", text).out
 
 
 # --- a full disk

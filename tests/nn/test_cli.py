@@ -144,6 +144,7 @@ def test_a_command_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
         (DataError("x.txt: two\nlines"), 2, "error: x.txt: two lines\n"),
         (MissingExtra("needs viz"), 2, "error: needs viz\n"),
         (MemoryError("8 GiB"), 2, "error: not enough memory (8 GiB): make the batch"),
+        (OSError(28, "", "x"), 2, "error: x: disk full\n"),
         (KeyboardInterrupt(), 130, "\naborted\n"),
     ],
 )
@@ -200,6 +201,33 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     """
     done = in_a_process(code)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "says"),
+    [
+        (">/dev/full", 2, "error: the output: disk full\n"),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="as on Linux")
+def test_an_output_that_takes_nothing(output: str, status: int, says: str) -> None:
+    program = """if True:
+        import sys
+        from nn import cli
+        def go(argv):
+            "Say it."
+            print("all work and no play")
+        sys.exit(cli.main("toy", {"go": go}, ["go"]))
+    """
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {output}', sys.executable, program],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (status, says)
 
 
 def test_what_the_terminal_cannot_show_is_replaced() -> None:

@@ -145,7 +145,9 @@ def test_a_kill_between_the_two_files_is_noticed(
         TokenFile(path)
 
 
-@pytest.mark.parametrize("damage", ["short", "long", "no json", "bad json", "gone"])
+@pytest.mark.parametrize(
+    "damage", ["short", "long", "empty", "no json", "bad json", "gone"]
+)
 def test_a_broken_token_file_is_refused(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "tokens.npy"
     TokenFile.write(path, ["abab" * 99], CharTokenizer("ab"))
@@ -153,6 +155,8 @@ def test_a_broken_token_file_is_refused(tmp_path: Path, damage: str) -> None:
         path.write_bytes(path.read_bytes()[:-1])
     elif damage == "long":
         np.save(path, np.zeros(999, np.uint8))
+    elif damage == "empty":
+        path.write_bytes(b"")
     elif damage == "no json":
         path.with_suffix(".json").unlink()
     elif damage == "bad json":
@@ -162,6 +166,17 @@ def test_a_broken_token_file_is_refused(tmp_path: Path, damage: str) -> None:
     with pytest.raises(DataError, match="Write it again") as caught:
         TokenFile(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_token_that_was_changed_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.npy"
+    tokens = TokenFile.write(path, ["abab" * 99], CharTokenizer("ab"))
+    tokens.check()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="SHA-256 differs"):
+        TokenFile(path).check()
 
 
 # --- blocks

@@ -122,3 +122,10 @@ def test_without_matplotlib_the_extra_is_named(
     with pytest.raises(MissingExtra, match="viz"):
         draw_losses(records(3), tmp_path / "loss.png", "a run")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("title", ["cost$x_{$", "\udcff", "\U0001f389"])
+def test_any_name_of_a_folder_can_be_the_title(tmp_path: Path, title: str) -> None:
+    pytest.importorskip("matplotlib")
+    draw_losses(records(10), tmp_path / "loss.png", title)
+    assert (tmp_path / "loss.png").stat().st_size

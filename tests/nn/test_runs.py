@@ -88,6 +88,15 @@ def test_a_folder_with_anything_in_it_is_refused_and_left(work: Path) -> None:
     assert names(work / "thesis") == ["chapter"]
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "file/x"])
+def test_a_folder_that_no_disk_takes_is_refused(work: Path, name: str) -> None:
+    (work / "file").touch()
+    with pytest.raises(ConfigError, match="choose another folder with --out"):
+        runs.new("toy", name, fill)
+    with pytest.raises(CheckpointError, match=r"Name the folder of a run|too long"):
+        runs.load_config(work / name)
+
+
 def test_the_newest_run_is_the_one_written_to_last(work: Path) -> None:
     with pytest.raises(CheckpointError, match="no toy run: train one"):
         runs.newest("toy")
@@ -104,9 +113,9 @@ def test_the_newest_run_is_the_one_written_to_last(work: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'{"kind": "t', "cannot be read"),
+        (b'{"kind": "t', "truncated or edited"),
         (b"[1]", "edited"),
-        (b"\xff", "cannot be read"),
+        (b"\xff", "truncated or edited"),
     ],
 )
 def test_a_damaged_config_is_refused(work: Path, content: bytes, says: str) -> None:

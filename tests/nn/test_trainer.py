@@ -270,6 +270,21 @@ def test_metrics_past_the_checkpoint_are_dropped(tmp_path: Path, saved: int) -> 
     assert facts(killed) == facts(whole)
 
 
+def test_a_kill_before_the_first_checkpoint_is_named_is_no_end(
+    tmp_path: Path,
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    trainer(whole).run()
+    run = trainer(killed)
+    run.callbacks.append(StopAt(4))
+    run.run()
+    (killed / "latest").write_text("none\n")  # as it is until it names step-4
+    again = trainer(killed)
+    assert again.resume() == 0
+    assert again.run() == "finished"
+    assert facts(killed) == facts(whole)
+
+
 def test_the_recipe_may_change_in_a_resumed_run(tmp_path: Path) -> None:
     trainer(tmp_path, max_steps=4, weight_decay=0.1).run()
     longer = trainer(tmp_path, max_steps=8, weight_decay=0.7, beta1=0.5)
@@ -424,6 +439,19 @@ def test_a_batch_that_is_not_finite_is_suspected() -> None:
     run = root_trainer(None, Root(1.0))
     run.batches = Given([np.array([1.0, np.nan], np.float32)])
     with pytest.raises(DataError, match="step 1: the loss is nan, as the batch"):
+        run.run()
+
+
+def test_a_validation_loss_that_is_not_a_number_is_not_saved(tmp_path: Path) -> None:
+    settings = {"learning_rate": 0.0, "eval_interval": 3}
+    run = root_trainer(tmp_path, Root(1.0), **settings)
+    run.held_out = [np.array([-1.0], np.float32)]
+    with pytest.raises(DivergenceError, match=r"step 3: the valid.*sqrt gave nan"):
+        run.run()
+    assert checkpoints.latest_step(tmp_path) == 2
+    run = root_trainer(None, Root(1.0), **settings)
+    run.held_out = [np.array([np.nan], np.float32)]
+    with pytest.raises(DataError, match="validation loss is nan, as the batch"):
         run.run()
 
 
