@@ -178,7 +178,8 @@ def choose(
         return logits.argmax(-1)
     logits = logits.astype(np.float64)
     # The maximum goes first: a tiny temperature would otherwise overflow.
-    logits = (logits - logits.max(-1, keepdims=True)) / temperature
+    with np.errstate(over="ignore"):
+        logits = (logits - logits.max(-1, keepdims=True)) / temperature
     if top_k is not None and top_k < logits.shape[-1]:
         smallest = np.partition(logits, -top_k, axis=-1)[:, -top_k, None]
         logits = np.where(logits >= smallest, logits, -np.inf)

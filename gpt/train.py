@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from nn.text import (
     write_text,
 )
 from nn.trainer import Outcome, Trainer
-from tensorgrad.errors import CheckpointError, DataError, MissingExtra
+from tensorgrad.errors import CheckpointError, ConfigError, DataError, MissingExtra
 
 from .config import GPTConfig
 from .model import GPT
@@ -70,6 +71,7 @@ def prepare(options: TrainOptions) -> Path:
     tokenizer = make_tokenizer(options.tokenizer, found.vocabulary)
     check_length(options, found)
     config = replace(options.model, vocab_size=tokenizer.vocab_size)
+    check_memory(config, options.training.batch_size)
 
     def fill(folder: Path) -> None:
         tokenizer.save(folder / TOKENIZER)
@@ -91,6 +93,30 @@ def check_length(options: TrainOptions, found: Survey) -> None:
             f"{options.data or DEFAULT_NAME}: {found.characters:,} characters are too "
             f"few: nine tenths of them must fill a block of {needed - 1} and one more. "
             "Give a longer text or a smaller --block-size"
+        )
+
+
+def check_memory(config: GPTConfig, batch_size: int) -> None:
+    """ConfigError for a model and batch that can't fit, before anything is written.
+
+    Counted are, at 4 bytes, the weights with gradient and AdamW's two means, and for
+    each token some 16 channels a layer and the logits with their gradient.
+    """
+    T, V, L, C = config.block_size, config.vocab_size, config.n_layer, config.n_embd
+    weights = 4 * 4 * ((V + T) * C + 12 * L * C * C)
+    batch = 4 * batch_size * T * (16 * L * C + 2 * V)
+    try:
+        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return
+    if weights + batch > installed:
+        larger = "a smaller --n-embd or --n-layer"
+        if batch > weights:
+            larger = "a smaller --batch-size or --block-size"
+        raise ConfigError(
+            f"training needs at least {(weights + batch) / 2**30:,.0f} GiB (the model "
+            f"{weights / 2**30:,.0f}, a batch {batch / 2**30:,.0f}), and the machine "
+            f"has {installed / 2**30:,.0f}: choose {larger}"
         )
 
 

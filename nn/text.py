@@ -195,6 +195,14 @@ def load_tokenizer(path: StrPath) -> Tokenizer:
         raise DataError(f"{prefix}{error}") from None
 
 
+UTF_16_AND_32 = (
+    codecs.BOM_UTF16_LE,
+    codecs.BOM_UTF16_BE,
+    codecs.BOM_UTF32_LE,
+    codecs.BOM_UTF32_BE,
+)
+
+
 @final
 class TextFile:
     """A UTF-8 file as pieces of text, decoded as Python's text mode does.
@@ -239,7 +247,8 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise DataError(
                     f"{self.path}: not UTF-8 at byte {position - waiting + error.start}"
-                    f" ({error.reason}). Convert it: iconv -f LATIN1 -t UTF-8"
+                    f" ({error.reason}). Convert it, from Latin 1 for example: "
+                    f"iconv -f LATIN1 -t UTF-8 {self.path} > NEW"
                 ) from None
             position += len(data)
 
@@ -249,6 +258,11 @@ class TextFile:
         try:
             with self.path.open("rb") as file:
                 while data := file.read(self.piece):
+                    if not position and data.startswith(UTF_16_AND_32):
+                        raise DataError(
+                            f"{self.path}: begins as UTF-16 or UTF-32. "
+                            f"Convert it: iconv -f UTF-16 -t UTF-8 {self.path} > NEW"
+                        )
                     if (nul := data.find(0)) >= 0:
                         raise DataError(
                             f"{self.path}: a binary file or UTF-16 (a zero at byte "

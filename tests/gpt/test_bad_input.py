@@ -36,7 +36,8 @@ LONG = b"all work and no play " * 200_000  # more than is read at a time
         (b"", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary.*byte 8"),
-        ("text".encode("utf-16"), "binary file or UTF-16.*byte 3"),
+        ("text".encode("utf-16"), "UTF-16.*iconv -f UTF-16"),
+        ("text".encode("utf-16-le"), "binary file or UTF-16.*byte 1"),
         (b"caf\xe9 au lait", "not UTF-8 at byte 3"),
         (LONG + b"\xff" + LONG, f"not UTF-8 at byte {len(LONG)}"),
         (LONG + "\u00e9".encode()[:1], f"not UTF-8 at byte {len(LONG)}"),
@@ -413,3 +414,18 @@ def test_a_training_that_explodes(work: Path, gpt: Any, tiny: Any, tree: Tree) -
     step = checkpoints.latest_step("runs/gpt-1")
     assert f"step {step}" in done.error
     checkpoints.load("runs/gpt-1")  # whole
+
+
+@pytest.mark.parametrize(
+    ("options", "smaller"),
+    [
+        (("--n-embd", "4000000"), "--n-embd or --n-layer"),
+        (("--batch-size", "1000000000"), "--batch-size or --block-size"),
+    ],
+)
+def test_what_cannot_fit_the_machine(
+    work: Path, gpt: Any, tiny: Any, options: tuple[str, str], smaller: str
+) -> None:
+    error = gpt(*tiny, *options).error
+    assert re.search(rf"at least [\d,]+ GiB .*{smaller}", error), error
+    assert not list(work.iterdir())
