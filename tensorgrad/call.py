@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import anomaly
-from .coerce import constant, listless, weak
+from .coerce import PLAIN, constant, listless, weak
 from .errors import DefinitionError
 from .graph import Node, Variable, wrap
 from .mode import ANOMALY, recording
@@ -102,7 +102,9 @@ def general(op: Op) -> Callable[..., Any]:
             if isinstance(x, Variable):
                 break
         else:  # arrays alone, as in the formulas of an ordinary backward pass
-            out = op.forward(*map(listless, inputs), **settings)
+            if inputs and type(inputs[0]) is not ndarray:
+                inputs = tuple(map(listless, inputs))
+            out = op.forward(*inputs, **settings)
             return out if op.definition is None else out[0]
         datas, parents, dtype = [], [], x._data.dtype
         for x in inputs:
@@ -113,7 +115,8 @@ def general(op: Op) -> Callable[..., Any]:
                 datas.append(weak(x, dtype))
                 parents.append(None)
         for name, value in settings.items():
-            settings[name] = constant(value)
+            if type(value) not in PLAIN:
+                settings[name] = constant(value)
         out, stats = op.forward(*datas, **settings), ()
         if op.definition is not None:
             out, *stats = out
@@ -182,6 +185,12 @@ def record(
     return Node(op, tuple(parents), tuple(saved), like)
 
 
+def arguments(formula: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what a formula takes, in order."""
+    code = formula.__code__  # inspect.signature takes ten times as long
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 class Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
     """Which of an op's `names` to save, by which of its inputs are tracked.
 
@@ -202,7 +211,7 @@ class Keep(dict[tuple[bool, ...], tuple[bool, ...]]):
         if not op.joint:
             pairs = zip(serving, tracked, strict=True)
             serving = [formula for formula, yes in pairs if yes]  # type: ignore[assignment]
-        asked = {n for f in serving if f for n in inspect.signature(f).parameters}
+        asked = {n for f in serving if f for n in arguments(f)}
         if op.definition is not None:  # differentiating it again needs everything
             asked.update(op.inputs, op.settings)
         self[tracked] = kept = tuple([name in asked for name in op.names])

@@ -10,6 +10,8 @@ import numpy as np
 from .errors import DtypeError, GraphError
 from .graph import Variable
 
+PLAIN = frozenset({bool, int, float, str, type(None)})  # constants as they are
+
 
 def constant(x: Any) -> Any:
     """A setting without Tensors and NumPy scalars, inside a tuple or a slice too."""

@@ -108,13 +108,13 @@ class Op:
         allowed = {*base, *self.settings, *shapes, "needed"}
         given = {n: f for n, f in self.formulas.items() if f is not None}
         for name, formula in given.items():
-            first, *asked = inspect.signature(formula).parameters
+            first, *asked = call.arguments(formula)
             if first != "g" or not allowed.issuperset(asked):
                 raise DefinitionError(
                     f"{self.name}: the formula for {name} asks for {(first, *asked)}; "
                     f"it may ask for g, then any of {sorted(allowed)}"
                 )
-        used = {n for f in given.values() for n in inspect.signature(f).parameters}
+        used = {n for f in given.values() for n in call.arguments(f)}
         if self.definition is not None:
             used.update(self.settings)
         self.extras = tuple(n for n in (*self.settings, *shapes) if n in used)
@@ -126,7 +126,7 @@ class Op:
 
     def _rule(self, formula: Formula, joint: bool) -> Rule:
         """The formula, and where in `saved` to find what it asks for."""
-        _, *asked = inspect.signature(formula).parameters
+        _, *asked = call.arguments(formula)
         at = {name: (*self.names, "needed").index(name) for name in asked}
         if not at and not joint:
             return formula, None
@@ -275,7 +275,7 @@ def fused(definition: Formula) -> Any:
         return kernel
 
     def backward(kernel: Formula) -> Formula:
-        _, *asked = inspect.signature(kernel).parameters
+        _, *asked = call.arguments(kernel)
         known = {*op.inputs, *op.settings, "out", "needed"}
         op.formulas, op.joint = {"every input": kernel}, True
         op._compile(stats=tuple(name for name in asked if name not in known))
