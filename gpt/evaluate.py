@@ -27,9 +27,9 @@ PROGRAM = "python -m gpt eval"
 class EvalOptions:
     """Measure how well a trained GPT predicts a text."""
 
-    run: str | None = None
+    run: cli.Folder = None
     """The run folder; None: the newest run under runs/."""
-    data: str | None = None
+    data: cli.File = None
     """A text file in UTF-8; None: what the run held out of its own text."""
     batch_size: int = 12
     """Blocks at a time; they follow each other, so every token but the first counts."""

@@ -39,13 +39,13 @@ class TrainOptions:
     minute. The last tenth of the text is held out for validation.
     """
 
-    data: str | None = None
+    data: cli.File = None
     """A text file in UTF-8; None: the language reference that comes with Python."""
     tokenizer: Literal["char", "byte"] = "char"
     """What a token is: one of the text's own characters, or a byte of any text."""
     preset: Preset = "nano"
     """The sizes to start from."""
-    out: str | None = None
+    out: cli.Folder = None
     """The run folder; None: the next free one of runs/gpt-1, runs/gpt-2, ..."""
     resume: bool = False
     """Continue the run in --out, or the newest one, with the options it had."""

@@ -21,7 +21,7 @@ PROGRAM = "python -m gpt sample"
 class SampleOptions:
     """Let a trained GPT write on from a prompt."""
 
-    run: str | None = None
+    run: cli.Folder = None
     """The run folder; None: the newest run under runs/."""
     prompt: str = ""
     """What the text starts with; empty: the model starts after a newline."""

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -25,6 +25,9 @@ from tensorgrad.errors import ConfigError, InputError, MissingExtra
 from .text import reason
 
 T = TypeVar("T")
+# How --help shows paths; None, the default, is explained there in words.
+File = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
+Folder = Annotated[str | None, tyro.conf.arg(metavar="DIR")]
 Command = Callable[[list[str]], None]
 
 
