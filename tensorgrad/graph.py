@@ -142,6 +142,7 @@ def walk(
     del seeds
     suspicious = recording() == ANOMALY
     while True:
+        # 1. Deliver the gradients to the parents.
         for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
             if gx is None or parent is None:
                 continue
@@ -154,6 +155,7 @@ def walk(
             else:  # x + x sends one array to both parents: it must stay what it is
                 arrived[order] = add(arrived[order], gx)
         parent = gx = parents = gradients = None  # type: ignore[assignment]
+        # 2. Take the newest node: all of its gradient has arrived.
         if not waiting:
             return
         order = -heappop(waiting)
@@ -163,6 +165,7 @@ def walk(
         g = arrived.pop(order)
         if node.hooks:
             g = run_hooks(node, g, create_graph)
+        # 3. Differentiate its op.
         if node.op is None:
             parents = gradients = ()
         else:
@@ -177,6 +180,7 @@ def walk(
                 gradients = node.op.gradients(node, g, parents)
             if suspicious:
                 check_backward(node, g, gradients)
+        # 4. Hand the step over, then let go of what the node saved.
         yield node, g, gradients
         if node.op is not None and not retain_graph:
             node.parents, node.saved = (), None
@@ -191,7 +195,7 @@ def freed(node: Node) -> GraphError:
 
 
 def add(x: Any, y: Any) -> Any:
-    """x + y for gradients; for an op of several outputs, slot by slot."""
+    """x + y for gradients; for those of several outputs, slot by slot."""
     if type(x) is tuple:
         pairs = zip(x, y, strict=True)
         return tuple(

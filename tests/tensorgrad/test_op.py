@@ -295,3 +295,21 @@ def test_a_formula_that_returns_no_array_is_named() -> None:
             test_only_no_array(vector(1.0)).sum().backward()
     finally:
         del tg.REGISTRY["test_only_no_array"]
+
+
+def test_a_formula_may_be_any_callable() -> None:
+    class Times:
+        def __call__(self, g: Any, factor: float) -> Any:
+            return g * factor
+
+    @tg.primitive
+    def test_only_scaled(x: Any, *, factor: float) -> Any:
+        return x * factor
+
+    test_only_scaled.gradient(x=Times())
+    try:
+        x = vector(1.0, 2.0)
+        test_only_scaled(x, factor=3.0).sum().backward()
+        assert x.grad.tolist() == [3, 3]
+    finally:
+        del tg.REGISTRY["test_only_scaled"]
