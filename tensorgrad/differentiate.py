@@ -29,6 +29,9 @@ def backward(
     `gradient` weighs the output's elements; a single element needs none. The graph
     is freed on the way, unless `retain_graph`. Under `create_graph` the gradients
     are tracked too, so that they can be differentiated again.
+
+    Adding to `.grad` is not for several threads at once: those that share parameters
+    take their gradients from `grad`, and one of them sums.
     """
     for node, g, gradients in walk(
         [seed(output, gradient, create_graph)],

@@ -85,7 +85,7 @@ def detect_anomaly() -> set_mode:
     """Raise AnomalyError at the first NaN or infinity, forward or backward.
 
     The error names the op that made it from finite inputs and the source line
-    that called it. Slow: every result is searched.
+    that called it. Slow: every result is searched. It records, inside `no_grad` too.
     """
     return set_mode(ANOMALY)
 
