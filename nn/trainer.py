@@ -222,7 +222,14 @@ class Trainer:
             )
         cause = replay.explain(self.model, attempt)
         last = checkpoints.latest_step(self.folder) if self.folder else None
-        advice = "Start again" if last is None else f"Resume from step {last}, saved"
+        if last is None:
+            advice = "Start again"
+        elif last == step - 1:  # a resume would meet the same step
+            advice = (
+                f"The weights saved at step {last} lead straight there: start again"
+            )
+        else:
+            advice = f"Resume from step {last}, saved"
         raise replay.DivergenceError(
             f"step {step}: the {what}: {cause}. {advice}, with a lower "
             f"learning_rate than {self.config.learning_rate:g}?"

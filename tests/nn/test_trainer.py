@@ -515,3 +515,17 @@ def test_metrics_are_json_of_every_step(tmp_path: Path) -> None:
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     # every fifth, those with an evaluation, and the last
     assert [json.loads(line)["step"] for line in lines] == [4, 5, 8, 10, 12]
+
+
+def test_a_checkpoint_that_leads_straight_to_a_failure_is_not_advised(
+    tmp_path: Path,
+) -> None:
+    """A step so large that its weights are finite, and of no use."""
+    ruined = dict(learning_rate=1e200, min_lr=1e200, warmup_steps=0, clip=0.0)
+    run = trainer(tmp_path, checkpoint_interval=1, **ruined)
+    with pytest.raises(DivergenceError, match=r"lead straight there: start again"):
+        run.run()
+    again = trainer(tmp_path, checkpoint_interval=1, **ruined)
+    again.resume()
+    with pytest.raises(DivergenceError, match=r"lead straight there: start again"):
+        again.run()
