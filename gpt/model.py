@@ -14,6 +14,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, init
+from nn.evaluation import evaluating
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 
@@ -152,12 +153,8 @@ class GPT(Module):
     @tg.no_grad()
     def next_logits(self, tokens: np.ndarray) -> np.ndarray:
         """The scores (B, V) of the token that follows, without dropout."""
-        was_training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             return self.logits(tokens[:, -self.config.block_size :]).data[:, -1]
-        finally:
-            self.train(was_training)
 
 
 def check_sampling(tokens: np.ndarray, temperature: float, top_k: int | None) -> None:

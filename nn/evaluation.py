@@ -45,10 +45,12 @@ def evaluate(
 
 @contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """The model in eval mode, and then as it was."""
-    training = model.training
-    model.eval()
+    """The model in eval mode, and then each module in it as it was."""
+    trained = [module for module in model.modules() if module.training]
+    for module in trained:
+        module.training = False
     try:
         yield
     finally:
-        model.train(training)
+        for module in trained:
+            module.training = True

@@ -142,7 +142,7 @@ def bind(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any
         return tuple(inputs[0]) if one else inputs
     if len(inputs) < len(op.inputs):
         rest = op.inputs[len(inputs) :]
-        if missing := [n for n in rest if n not in settings | op.optional]:
+        if missing := [n for n in rest if n not in settings.keys() | op.optional]:
             raise TypeError(f"{op.name}() is missing {', '.join(missing)}")
         inputs += tuple([settings.pop(name, None) for name in rest])
     if len(inputs) > len(op.inputs) or not op.settings.keys() >= settings.keys():

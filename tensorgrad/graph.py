@@ -202,7 +202,7 @@ def add(x: Any, y: Any) -> Any:
             [b if a is None else a if b is None else add(a, b) for a, b in pairs]
         )
     if isinstance(x, Variable):  # under create_graph: recorded, under no_grad too
-        with set_mode(recording() or ON):
+        with set_mode(ON):
             return x + y
     return x + y
 

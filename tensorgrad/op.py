@@ -35,7 +35,7 @@ from . import call
 from .differentiate import grad
 from .errors import DefinitionError, GraphError, ShapeError
 from .graph import Node, wrap
-from .mode import ON, recording, set_mode
+from .mode import ON, set_mode
 
 REGISTRY: dict[str, Op] = {}
 
@@ -66,13 +66,10 @@ class Op:
         self.forward = forward
         self.definition = forward if fused else None
         self.broadcasts = broadcasts
-        parameters = inspect.signature(forward).parameters.values()
+        kinds = inspect.signature(forward).parameters
+        parameters = kinds.values()
         self.inputs = tuple(p.name for p in parameters if p.kind < p.KEYWORD_ONLY)
-        self.optional = {
-            p.name: None
-            for p in parameters
-            if p.kind < p.KEYWORD_ONLY and p.default is None
-        }
+        self.optional = {n for n in self.inputs if kinds[n].default is None}
         self.settings = {
             p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY
         }
@@ -167,7 +164,7 @@ class Op:
         self, node: Node, g: Any, parents: Sequence[Node | None]
     ) -> list[Any]:
         """The same on Tensors, so that the gradients can be differentiated again."""
-        with set_mode(recording() or ON):
+        with set_mode(ON):
             saved = self._reopened(node)
             if self.definition is not None:
                 return self._partials(g, saved, parents)

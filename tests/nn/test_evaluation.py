@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import tensorgrad as tg
 from nn import Dropout, Linear, Sequential
-from nn.evaluation import evaluate
+from nn.evaluation import evaluate, evaluating
 from tensorgrad import Tensor
 from tensorgrad.errors import DataError
 
@@ -59,3 +59,11 @@ def test_it_can_be_cut_short() -> None:
     )
     assert math.isnan(loss)
     assert count == 0
+
+
+def test_a_part_that_was_in_eval_mode_stays_there() -> None:
+    model = Sequential(Dropout(0.5, rng=0), Dropout(0.5, rng=0))
+    model[1].eval()
+    with evaluating(model):
+        assert not any(module.training for module in model.modules())
+    assert [module.training for module in model.modules()] == [True, True, False]
