@@ -61,11 +61,20 @@ class Op:
             names       x, weight, bias, out, mean, rstd, eps
     """
 
-    def __init__(self, forward: Formula, *, broadcasts: bool, fused: bool) -> None:
+    def __init__(
+        self,
+        forward: Formula,
+        *,
+        broadcasts: bool = False,
+        fused: bool = False,
+        smooth: str = "everywhere",
+        kinks: str = "",
+    ) -> None:
         self.name = forward.__name__
         self.forward = forward
         self.definition = forward if fused else None
         self.broadcasts = broadcasts
+        self.smooth, self.kinks = smooth, kinks
         kinds = inspect.signature(forward).parameters
         parameters = kinds.values()
         self.inputs = tuple(p.name for p in parameters if p.kind < p.KEYWORD_ONLY)
@@ -247,24 +256,30 @@ class Op:
 # --- decorators ------------------------------------------------------------------
 
 
-def primitive(forward: Any = None, *, broadcasts: bool = False) -> Any:
+def primitive(forward: Any = None, **about: Any) -> Any:
     """Make `forward`, a function on arrays, an op; give its derivative next.
 
-    Arrays are positional, settings keyword-only. With `broadcasts`, gradients are
-    summed over the axes along which an input was broadcast.
+    Arrays are positional, settings keyword-only. With `broadcasts=True`, gradients
+    are summed over the axes along which an input was broadcast. Two strings are for
+    readers and for failing gradient checks: `smooth` says where the derivative exists
+    ("x > 0"; everywhere unless given), `kinks` what the formula gives where it does
+    not ("0 at x = 0").
     """
     if forward is None:
-        return functools.partial(primitive, broadcasts=broadcasts)
-    return _function(Op(forward, broadcasts=broadcasts, fused=False))
+        return functools.partial(primitive, **about)
+    return _function(Op(forward, **about))
 
 
-def fused(definition: Formula) -> Any:
+def fused(definition: Any = None, **about: Any) -> Any:
     """Make `definition`, a function of other ops, an op that runs as one kernel.
 
     Give the kernel next: `.forward`, arrays to (out, *statistics), and `.backward`,
     which asks for what it needs by name and returns a gradient for each input.
+    `smooth` and `kinks` are those of `primitive`.
     """
-    op = Op(definition, broadcasts=False, fused=True)
+    if definition is None:
+        return functools.partial(fused, **about)
+    op = Op(definition, fused=True, **about)
     function = _function(op)
 
     def forward(kernel: Formula) -> Formula:

@@ -1,143 +1,45 @@
 """Every op, each with its derivative beside it."""
 
-from .compare import (
-    equal,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    not_equal,
+from . import (
+    activations,
+    compare,
+    dot_product_attention,
+    elementwise,
+    exponential,
+    index,
+    join,
+    norms,
+    probability,
+    products,
+    reduce,
+    shape,
+    trigonometric,
 )
-from .elementwise import (
-    absolute,
-    add,
-    clip,
-    cos,
-    divide,
-    exp,
-    log,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    power_constant,
-    relu,
-    sigmoid,
-    sign,
-    sin,
-    sqrt,
-    subtract,
-    tanh,
-    where,
-    zeros_like,
-)
-from .fused import (
-    attention,
-    cross_entropy,
-    erf,
-    gelu,
-    layer_norm,
-    log_softmax,
-    softmax,
-)
-from .index import (
-    embedding,
-    getitem,
-    scatter_add,
-    scatter_rows,
-    setitem,
-    take,
-    take_along_axis,
-)
-from .linalg import contract, einsum, linear, matmul
-from .reduce import logsumexp, max, mean, min, sum, var
-from .shape import (
-    astype,
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    matrix_transpose,
-    pad,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    sum_to,
-    transpose,
-    unstack,
-)
+from .activations import *
+from .compare import *
+from .dot_product_attention import *
+from .elementwise import *
+from .exponential import *
+from .index import *
+from .join import *
+from .norms import *
+from .probability import *
+from .products import *
+from .reduce import *
+from .shape import *
+from .trigonometric import *
 
-__all__ = [
-    "absolute",
-    "add",
-    "astype",
-    "attention",
-    "broadcast_to",
-    "clip",
-    "concatenate",
-    "contract",
-    "cos",
-    "cross_entropy",
-    "divide",
-    "einsum",
-    "embedding",
-    "equal",
-    "erf",
-    "exp",
-    "expand_dims",
-    "gelu",
-    "getitem",
-    "greater",
-    "greater_equal",
-    "layer_norm",
-    "less",
-    "less_equal",
-    "linear",
-    "log",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logsumexp",
-    "matmul",
-    "matrix_transpose",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "multiply",
-    "negative",
-    "not_equal",
-    "pad",
-    "power",
-    "power_constant",
-    "relu",
-    "reshape",
-    "scatter_add",
-    "scatter_rows",
-    "setitem",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "split",
-    "sqrt",
-    "squeeze",
-    "stack",
-    "subtract",
-    "sum",
-    "sum_to",
-    "take",
-    "take_along_axis",
-    "tanh",
-    "transpose",
-    "unstack",
-    "var",
-    "where",
-    "zeros_like",
-]
+__all__: list[str] = []
+__all__ += activations.__all__
+__all__ += compare.__all__
+__all__ += dot_product_attention.__all__
+__all__ += elementwise.__all__
+__all__ += exponential.__all__
+__all__ += index.__all__
+__all__ += join.__all__
+__all__ += norms.__all__
+__all__ += probability.__all__
+__all__ += products.__all__
+__all__ += reduce.__all__
+__all__ += shape.__all__
+__all__ += trigonometric.__all__

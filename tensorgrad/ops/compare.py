@@ -5,6 +5,18 @@ import numpy as np
 from ..errors import DtypeError
 from ..op import primitive
 
+__all__ = [
+    "equal",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "not_equal",
+]
+
 
 @primitive
 def equal(x, y):

@@ -1,9 +1,27 @@
-"""Ops that act on each element by itself, with NumPy's broadcasting."""
+"""Arithmetic and choices, element by element, with NumPy's broadcasting."""
 
 import numpy as np
 
 from ..op import primitive
 from .compare import logical_and
+from .exponential import log
+
+__all__ = [
+    "absolute",
+    "add",
+    "clip",
+    "divide",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "power",
+    "power_constant",
+    "sign",
+    "subtract",
+    "where",
+    "zeros_like",
+]
 
 
 @primitive(broadcasts=True)
@@ -110,98 +128,6 @@ power.gradient(
 
 
 @primitive
-def exp(x):
-    """e ** x
-
-    >>> exp(Tensor([0.0, -np.inf]))
-    Tensor([1., 0.], dtype=float32)
-    """
-    return np.exp(x)
-
-
-exp.gradient(x=lambda g, out: g * out)
-
-
-@primitive
-def log(x):
-    """The natural logarithm.
-
-    >>> log(Tensor([1.0, np.inf]))
-    Tensor([ 0., inf], dtype=float32)
-    """
-    return np.log(x)
-
-
-log.gradient(x=lambda g, x: g / x)
-
-
-@primitive
-def sqrt(x):
-    """The square root. Its derivative at 0 is infinity.
-
-    >>> sqrt(Tensor([4.0, 9.0]))
-    Tensor([2., 3.], dtype=float32)
-    """
-    return np.sqrt(x)
-
-
-sqrt.gradient(x=lambda g, out: g * 0.5 / out)
-
-
-@primitive
-def sin(x):
-    """sin x, x in radians
-
-    >>> sin(Tensor([0.0]))
-    Tensor([0.], dtype=float32)
-    """
-    return np.sin(x)
-
-
-sin.gradient(x=lambda g, x: g * cos(x))
-
-
-@primitive
-def cos(x):
-    """cos x, x in radians
-
-    >>> cos(Tensor([0.0]))
-    Tensor([1.], dtype=float32)
-    """
-    return np.cos(x)
-
-
-cos.gradient(x=lambda g, x: -g * sin(x))
-
-
-@primitive
-def tanh(x):
-    """(e^x - e^-x) / (e^x + e^-x)
-
-    >>> tanh(Tensor([-100.0, 0.0]))
-    Tensor([-1.,  0.], dtype=float32)
-    """
-    return np.tanh(x)
-
-
-tanh.gradient(x=lambda g, out: g * (1 - out * out))
-
-
-@primitive
-def sigmoid(x):
-    """1 / (1 + e^-x), without overflow.
-
-    >>> sigmoid(Tensor([0.0, -1000.0]))
-    Tensor([0.5, 0. ], dtype=float32)
-    """
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
-
-
-sigmoid.gradient(x=lambda g, out: g * out * (1 - out))
-
-
-@primitive
 def absolute(x):
     """|x|. Its derivative at 0 is 0.
 
@@ -281,19 +207,6 @@ clip.gradient(
         0.0,
     )
 )
-
-
-@primitive
-def relu(x):
-    """max(x, 0). Its derivative at 0 is 0.
-
-    >>> relu(Tensor([-1.0, 2.0]))
-    Tensor([0., 2.], dtype=float32)
-    """
-    return np.maximum(x, 0)
-
-
-relu.gradient(x=lambda g, out: where(out > 0, g, 0.0))
 
 
 @primitive(broadcasts=True)

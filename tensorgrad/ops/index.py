@@ -11,6 +11,16 @@ from .elementwise import where
 from .shape import reshape
 from .shape import rows as as_rows
 
+__all__ = [
+    "embedding",
+    "getitem",
+    "scatter_add",
+    "scatter_rows",
+    "setitem",
+    "take",
+    "take_along_axis",
+]
+
 
 @primitive
 def getitem(x, *, key):

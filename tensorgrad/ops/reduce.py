@@ -3,8 +3,18 @@
 import numpy as np
 
 from ..op import primitive
-from .elementwise import exp, where
+from .elementwise import where
+from .exponential import exp
 from .shape import astype, broadcast_to, kept_shape, reduced_size, reshape
+
+__all__ = [
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "sum",
+    "var",
+]
 
 
 def restore(g, shape, axis):

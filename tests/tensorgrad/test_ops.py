@@ -13,6 +13,11 @@ import tensorgrad as tg
 from tensorgrad import REGISTRY, Tensor, grad
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import wrap
+from tensorgrad.testing.domains import DOMAINS
+from tensorgrad.testing.domains.activations import ACTIVATIONS
+from tensorgrad.testing.domains.elementwise import ELEMENTWISE
+from tensorgrad.testing.domains.exponential import EXPONENTIALS
+from tensorgrad.testing.domains.trigonometric import TRIGONOMETRIC
 from tests.tensorgrad.checks import (
     check_gradients,
     differentiable,
@@ -22,8 +27,6 @@ from tests.tensorgrad.checks import (
     slopes,
     total,
 )
-from tests.tensorgrad.domains import DOMAINS
-from tests.tensorgrad.domains.elementwise import ELEMENTWISE
 
 OPS = sorted(set(tg.ops.__all__) | {op.name for op in REGISTRY.values()})
 SMOOTH = [name for name in OPS if name in DOMAINS and DOMAINS[name].smooth]
@@ -165,10 +168,11 @@ EDGES = {
         ((1, 1), (2, 2)),
     ],
 }
+BY_ELEMENT = {*ELEMENTWISE, *EXPONENTIALS, *TRIGONOMETRIC, *ACTIVATIONS}
 SIMPLE = [
     (name, edge)
     for name in SMOOTH
-    if name in ELEMENTWISE and not REGISTRY[name].settings
+    if name in BY_ELEMENT and not REGISTRY[name].settings
     for edge in EDGES.get(len(REGISTRY[name].inputs), ())
 ]
 

@@ -13,7 +13,7 @@ from .draws import Domain, bools, full_shapes, integers, shapes, sizes, uniform
 def keys(draw: Any, shape: Any) -> Any:
     """Any index into an array of `shape`: slices, integers, masks, repeats."""
     mask = bools(draw, shape[: draw(st.integers(0, len(shape)))])
-    options = [nps.basic_indices(shape, allow_newaxis=True), st.just(mask)]
+    options: list[Any] = [nps.basic_indices(shape, allow_newaxis=True), st.just(mask)]
     if shape and all(shape):
         options.append(nps.integer_array_indices(shape))
         options.append(mixed_keys(shape))

@@ -10,17 +10,12 @@ from .draws import (
     Domain,
     apart,
     bools,
-    integers,
     pair_of_shapes,
     shapes,
     unary,
+    unary_apart,
     uniform,
 )
-
-
-@st.composite
-def unary_apart(draw: Any) -> Any:
-    return apart(draw, draw(shapes)), {}
 
 
 @st.composite
@@ -33,18 +28,6 @@ def binary(draw: Any, low: float = -2.0, high: float = 2.0) -> Any:
 @st.composite
 def binary_apart(draw: Any) -> Any:
     return apart(draw, *pair_of_shapes(draw)), {}
-
-
-@st.composite
-def compared(draw: Any) -> Any:
-    """Two arrays of few different numbers, so that many are equal."""
-    return [np.asarray(integers(draw, 0, 3, s) / 2) for s in pair_of_shapes(draw)], {}
-
-
-@st.composite
-def booleans(draw: Any, n: int) -> Any:
-    found = [bools(draw, s) for s in pair_of_shapes(draw)]
-    return found[:n], {}
 
 
 @st.composite
@@ -64,10 +47,6 @@ def clips(draw: Any) -> Any:
     return apart(draw, draw(shapes)), {"min": low, "max": high}
 
 
-def sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-x))
-
-
 ELEMENTWISE = {
     "add": Domain(binary(), np.add),
     "subtract": Domain(binary(), np.subtract),
@@ -81,25 +60,9 @@ ELEMENTWISE = {
     "maximum": Domain(binary_apart(), np.maximum),
     "minimum": Domain(binary_apart(), np.minimum),
     "negative": Domain(unary(), np.negative),
-    "exp": Domain(unary(), np.exp),
-    "log": Domain(unary(0.3), np.log),
-    "sqrt": Domain(unary(0.3), np.sqrt),
-    "sin": Domain(unary(), np.sin),
-    "cos": Domain(unary(), np.cos),
-    "tanh": Domain(unary(), np.tanh),
-    "sigmoid": Domain(unary(), sigmoid),
     "absolute": Domain(unary_apart(), np.abs),
     "sign": Domain(unary_apart(), np.sign),
-    "relu": Domain(unary_apart(), lambda x: np.where(x > 0, x, 0)),
     "clip": Domain(clips(), lambda x, min, max: np.clip(x, min, max)),
     "where": Domain(wheres(), np.where),
     "zeros_like": Domain(unary(), np.zeros_like, smooth=False),
-} | {
-    name: Domain(compared(), getattr(np, name), smooth=False)
-    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
-}
-LOGICAL = {
-    "logical_and": Domain(booleans(2), np.logical_and, smooth=False),
-    "logical_or": Domain(booleans(2), np.logical_or, smooth=False),
-    "logical_not": Domain(booleans(1), np.logical_not, smooth=False),
 }

@@ -9,6 +9,13 @@ from ..op import primitive
 from .reduce import sum
 from .shape import expand_dims, matrix_transpose, rows, squeeze
 
+__all__ = [
+    "contract",
+    "einsum",
+    "linear",
+    "matmul",
+]
+
 
 @primitive(broadcasts=True)
 def matmul(x, y):

@@ -16,7 +16,7 @@ def an_axis(draw: Any, ndim: int) -> Any:
 
 
 @st.composite
-def reduced(draw: Any, filled: bool = True, **settings: Any) -> Any:
+def reduced(draw: Any, /, filled: bool = True, **settings: Any) -> Any:
     (x,) = apart(draw, draw(full_shapes if filled else shapes))
     chosen = {name: draw(options) for name, options in settings.items()}
     chosen |= {"axis": an_axis(draw, x.ndim), "keepdims": draw(st.booleans())}

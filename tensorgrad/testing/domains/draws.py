@@ -59,6 +59,11 @@ def pair_of_shapes(draw: Any) -> Any:
 
 
 @st.composite
-def unary(draw: Any, low: float = -2.0, high: float = 2.0, **settings: Any) -> Any:
+def unary(draw: Any, /, low: float = -2.0, high: float = 2.0, **settings: Any) -> Any:
     chosen = {name: draw(options) for name, options in settings.items()}
     return [uniform(draw, draw(shapes), low, high)], chosen
+
+
+@st.composite
+def unary_apart(draw: Any) -> Any:
+    return apart(draw, draw(shapes)), {}

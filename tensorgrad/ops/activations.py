@@ -1,0 +1,92 @@
+"""The activations of neural networks."""
+
+import math
+
+import numpy as np
+
+from ..kernels import kernel
+from ..op import fused, primitive
+from .elementwise import where
+from .exponential import exp
+from .floats import fast
+from .trigonometric import tanh
+
+__all__ = [
+    "erf",
+    "gelu",
+    "relu",
+    "sigmoid",
+]
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + e^-x), without overflow.
+
+    >>> sigmoid(Tensor([0.0, -1000.0]))
+    Tensor([0.5, 0. ], dtype=float32)
+    """
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+sigmoid.gradient(x=lambda g, out: g * out * (1 - out))
+
+
+@primitive
+def relu(x):
+    """max(x, 0). Its derivative at 0 is 0.
+
+    >>> relu(Tensor([-1.0, 2.0]))
+    Tensor([0., 2.], dtype=float32)
+    """
+    return np.maximum(x, 0)
+
+
+relu.gradient(x=lambda g, out: where(out > 0, g, 0.0))
+
+
+@primitive
+def erf(x):
+    """(2 / sqrt(pi)) times the integral of e^(-t^2) from 0 to x
+
+    >>> erf(Tensor([0.0, 1.0]))
+    Tensor([0.       , 0.8427008], dtype=float32)
+    """
+    return fast("erf", x)(x)
+
+
+erf.gradient(x=lambda g, x: g * (exp(-x * x) * (2 / math.sqrt(math.pi))))
+
+
+@fused
+def gelu(x, *, approximate="none"):
+    """x * Phi(x), with Phi the normal distribution's cumulative function.
+
+    approximate="tanh" is GPT-2's: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+    Source: Hendrycks and Gimpel, Gaussian Error Linear Units, arXiv 1606.08415.
+
+    >>> gelu(Tensor([-100.0, 0.0, 100.0]))
+    Tensor([ -0.,   0., 100.], dtype=float32)
+    """
+    if approximate == "tanh":
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+        return 0.5 * x * (1.0 + tanh(inner))
+    return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
+
+
+def _gelu_kernel(approximate):
+    names = {"none": "gelu_erf", "tanh": "gelu_tanh"}
+    if approximate not in names:
+        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+    return names[approximate]
+
+
+@gelu.forward
+def _(x, *, approximate="none"):
+    return (fast(_gelu_kernel(approximate), x)(x),)
+
+
+@gelu.backward
+def _(g, x, approximate):
+    return [kernel(_gelu_kernel(approximate) + "_backward", x)(g, x)]

@@ -1,0 +1,19 @@
+"""What the fused ops ask of their arrays."""
+
+import numpy as np
+
+from ..errors import DtypeError
+from ..kernels import kernel
+
+
+def fast(name, x):
+    """The kernel for x, which must hold floats."""
+    if x.dtype.kind != "f":
+        raise DtypeError(f"{name} needs floats, not {x.dtype}: convert it with astype")
+    return kernel(name, x)
+
+
+def promoted(*xs):
+    """The arrays in their common dtype: a kernel knows one."""
+    dtype = np.result_type(*[x for x in xs if x is not None])
+    return [x if x is None else x.astype(dtype, copy=False) for x in xs]

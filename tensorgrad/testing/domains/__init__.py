@@ -1,0 +1,38 @@
+"""For every op, inputs that it accepts and its value by definition, in plain NumPy.
+
+`DOMAINS[name].cases` draws (inputs, settings) where the op is smooth: away from ties
+and kinks. An op that `tensorgrad` registers has a row here.
+"""
+
+from .activations import ACTIVATIONS
+from .compare import COMPARISONS
+from .dot_product_attention import ATTENTION
+from .draws import Constant, Domain
+from .elementwise import ELEMENTWISE
+from .exponential import EXPONENTIALS
+from .index import INDICES
+from .join import JOINS
+from .norms import NORMS
+from .probability import PROBABILITIES
+from .products import PRODUCTS
+from .reduce import REDUCTIONS
+from .shape import SHAPES
+from .trigonometric import TRIGONOMETRIC
+
+__all__ = ["DOMAINS", "Constant", "Domain"]
+
+DOMAINS: dict[str, Domain] = {
+    **ACTIVATIONS,
+    **ATTENTION,
+    **COMPARISONS,
+    **ELEMENTWISE,
+    **EXPONENTIALS,
+    **INDICES,
+    **JOINS,
+    **NORMS,
+    **PROBABILITIES,
+    **PRODUCTS,
+    **REDUCTIONS,
+    **SHAPES,
+    **TRIGONOMETRIC,
+}

@@ -1,0 +1,30 @@
+"""Domains of the comparisons and their logic."""
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+
+from .draws import Domain, bools, integers, pair_of_shapes
+
+
+@st.composite
+def compared(draw: Any) -> Any:
+    """Two arrays of few different numbers, so that many are equal."""
+    return [np.asarray(integers(draw, 0, 3, s) / 2) for s in pair_of_shapes(draw)], {}
+
+
+@st.composite
+def booleans(draw: Any, n: int) -> Any:
+    found = [bools(draw, s) for s in pair_of_shapes(draw)]
+    return found[:n], {}
+
+
+COMPARISONS = {
+    name: Domain(compared(), getattr(np, name), smooth=False)
+    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+} | {
+    "logical_and": Domain(booleans(2), np.logical_and, smooth=False),
+    "logical_or": Domain(booleans(2), np.logical_or, smooth=False),
+    "logical_not": Domain(booleans(1), np.logical_not, smooth=False),
+}
