@@ -6,16 +6,22 @@ and kinks. An op that `tensorgrad` registers has a row here.
 
 from .activations import ACTIVATIONS
 from .compare import COMPARISONS
+from .convolution import CONVOLUTIONS
+from .diagonal import DIAGONALS
 from .dot_product_attention import ATTENTION
 from .draws import Constant, Domain
 from .elementwise import ELEMENTWISE
 from .exponential import EXPONENTIALS
 from .index import INDICES
 from .join import JOINS
+from .linalg import LINALG
 from .norms import NORMS
+from .order import ORDERS
 from .probability import PROBABILITIES
 from .products import PRODUCTS
 from .reduce import REDUCTIONS
+from .rounding import ROUNDINGS
+from .scan import SCANS
 from .shape import SHAPES
 from .trigonometric import TRIGONOMETRIC
 
@@ -35,4 +41,10 @@ DOMAINS: dict[str, Domain] = {
     **REDUCTIONS,
     **SHAPES,
     **TRIGONOMETRIC,
+    **ROUNDINGS,
+    **SCANS,
+    **ORDERS,
+    **DIAGONALS,
+    **LINALG,
+    **CONVOLUTIONS,
 }

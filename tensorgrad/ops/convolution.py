@@ -1,0 +1,3 @@
+"""Convolution and pooling of images."""
+
+__all__: list[str] = []

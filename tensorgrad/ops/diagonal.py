@@ -1,0 +1,3 @@
+"""Diagonals and triangles of matrices."""
+
+__all__: list[str] = []

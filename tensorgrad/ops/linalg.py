@@ -1,0 +1,3 @@
+"""Linear algebra: inverses, determinants and factorisations."""
+
+__all__: list[str] = []

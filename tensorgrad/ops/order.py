@@ -1,0 +1,3 @@
+"""Ops that sort, rank and choose."""
+
+__all__: list[str] = []

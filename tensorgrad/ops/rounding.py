@@ -1,0 +1,3 @@
+"""Rounding, and the remainders of division."""
+
+__all__: list[str] = []

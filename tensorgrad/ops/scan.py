@@ -1,0 +1,3 @@
+"""Running sums and products along an axis."""
+
+__all__: list[str] = []

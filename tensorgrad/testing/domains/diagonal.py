@@ -1,0 +1,5 @@
+"""Domains of diagonals and triangles."""
+
+from .draws import Domain
+
+DIAGONALS: dict[str, Domain] = {}

@@ -1,0 +1,5 @@
+"""Domains of linear algebra."""
+
+from .draws import Domain
+
+LINALG: dict[str, Domain] = {}

@@ -1,0 +1,5 @@
+"""Domains of the ops that sort, rank and choose."""
+
+from .draws import Domain
+
+ORDERS: dict[str, Domain] = {}

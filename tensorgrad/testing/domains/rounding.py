@@ -1,0 +1,5 @@
+"""Domains of the ops that round."""
+
+from .draws import Domain
+
+ROUNDINGS: dict[str, Domain] = {}
