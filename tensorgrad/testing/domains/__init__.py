@@ -4,6 +4,7 @@
 and kinks. An op that `tensorgrad` registers has a row here.
 """
 
+from ..extra import hypothesis  # noqa: F401 - first: it says what is missing
 from .activations import ACTIVATIONS
 from .compare import COMPARISONS
 from .convolution import CONVOLUTIONS

@@ -9,6 +9,10 @@ import hypothesis.extra.numpy as nps
 import hypothesis.strategies as st
 import numpy as np
 
+from ..problem import Constant
+
+__all__ = ["Constant", "Domain"]
+
 Cases = st.SearchStrategy[tuple[list[Any], dict[str, Any]]]
 
 
@@ -19,10 +23,6 @@ class Domain:
     cases: Cases
     value: Callable[..., Any]
     smooth: bool = True  # whether it has derivatives to check
-
-
-class Constant(np.ndarray):
-    """Numbers that an op takes but does not differentiate, such as a mask."""
 
 
 shapes = nps.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)

@@ -1,0 +1,162 @@
+"""A function and the point at which its derivatives are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..differentiate import grad
+from ..errors import DtypeError, GraphError, TensorgradError
+from ..graph import Variable, wrap
+from ..tensor import Tensor
+
+
+class GradientError(TensorgradError, AssertionError):
+    """A derivative that is not what the numbers say it is."""
+
+
+class Constant(np.ndarray):
+    """Numbers that a function takes but nobody differentiates, such as a mask.
+
+    >>> np.zeros(2).view(Constant)
+    Constant([0., 0.])
+    """
+
+
+class Problem:
+    """f at a point, made a number: L = <w, f(x)>, with w random.
+
+    w is random since an all-ones gradient cancels in softmax and in the norms, where
+    a wrong derivative would pass. L1 = L; the higher ones are made of gradients,
+    L2 = <v1, dL1/dx> and L3 = <v2, dL2/dx>, so the gradient of Lk is a directional
+    derivative of order k.
+    """
+
+    def __init__(self, f: Callable[..., Any], inputs: Sequence[Any], seed: int) -> None:
+        self.f = f
+        self.given = [_unwrapped(x) for x in inputs]
+        self.places = [i for i, x in enumerate(inputs) if differentiable(x)]
+        self.rng = np.random.default_rng(seed)
+        self.point = [np.array(self.given[i]) for i in self.places]
+        self.weights: list[np.ndarray] = []  # one for each output, drawn when known
+        self.directions: list[list[np.ndarray]] = []  # [order][input]
+
+    def tensors(self, point: Sequence[np.ndarray] | None = None) -> list[Tensor]:
+        """The differentiated inputs as leaves over the arrays of `point`."""
+        arrays = self.point if point is None else point
+        leaves = [wrap(x) for x in arrays]
+        for x in leaves:
+            x.requires_grad = True
+        return leaves
+
+    def outputs(self, leaves: Sequence[Any]) -> list[Any]:
+        """What f gives, as a list of its real-valued outputs."""
+        arguments = list(self.given)
+        for i, x in zip(self.places, leaves, strict=True):
+            arguments[i] = x
+        outs = self.f(*arguments)
+        outs = list(outs) if isinstance(outs, tuple | list) else [outs]
+        for out in outs:
+            if not isinstance(out, Variable | np.ndarray | float | int):
+                raise GradientError(
+                    f"{named(self.f)} returned {type(out).__name__}: a gradient check "
+                    "needs a Tensor, or a tuple of Tensors"
+                )
+        return [out for out in outs if np.asarray(_data(out)).dtype.kind == "f"]
+
+    def total(self, outs: Sequence[Any]) -> Any:
+        """<w, f(x)>."""
+        if not outs:
+            raise DtypeError(
+                f"{named(self.f)} has no output of floats to differentiate"
+            )
+        while len(self.weights) < len(outs):
+            shape = np.shape(_data(outs[len(self.weights)]))
+            self.weights.append(np.asarray(self.rng.normal(size=shape)))
+        return inner(outs, self.weights)
+
+    def direction(self, order: int) -> list[np.ndarray]:
+        """A random direction in the space of the inputs, one for each order."""
+        while len(self.directions) < order:
+            self.directions.append(
+                [np.asarray(self.rng.normal(size=x.shape)) for x in self.point]
+            )
+        return self.directions[order - 1]
+
+    def level(self, order: int, leaves: Sequence[Tensor]) -> Any:
+        """L of that order at the leaves: a 0-d Tensor."""
+        value = self.total(self.outputs(leaves))
+        for k in range(1, order):
+            gradients = slopes(value, leaves, create_graph=True)
+            value = inner(gradients, self.direction(k))
+        return value
+
+    def value(self, order: int) -> Callable[[list[np.ndarray]], float]:
+        """L of that order as a function of arrays."""
+        return lambda xs: float(np.asarray(_data(self.level(order, self.tensors(xs)))))
+
+    def gradient(
+        self, order: int, point: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """dL/dx for each differentiated input, zeros where it has no influence."""
+        leaves = self.tensors(point)
+        return [g.data for g in slopes(self.level(order, leaves), leaves)]
+
+
+def slopes(
+    value: Any,
+    leaves: Sequence[Tensor],
+    create_graph: bool = False,
+    retain_graph: bool = False,
+) -> list[Tensor]:
+    """The gradients of a 0-d Tensor, with zeros for None."""
+    if not isinstance(value, Variable) or value.node is None:
+        return [wrap(np.zeros_like(x._data)) for x in leaves]
+    found = grad(
+        value,  # type: ignore[arg-type]
+        leaves,
+        create_graph=create_graph,
+        retain_graph=create_graph or retain_graph,
+        allow_unused=True,
+    )
+    return [
+        wrap(np.zeros_like(x._data)) if g is None else g
+        for g, x in zip(found, leaves, strict=True)
+    ]
+
+
+def inner(xs: Sequence[Any], weights: Sequence[np.ndarray]) -> Any:
+    """The sum of all elements, each times its weight."""
+    parts = [(x * w).sum() for x, w in zip(xs, weights, strict=True)]
+    return sum(parts[1:], start=parts[0])
+
+
+def differentiable(x: Any) -> bool:
+    """Whether a check differentiates with respect to x: a leaf, or floats."""
+    if isinstance(x, Variable):
+        return x.node is not None
+    return isinstance(x, np.ndarray) and not isinstance(x, Constant) and _floats(x)
+
+
+def named(f: Any) -> str:
+    """What to call a function in a message."""
+    return getattr(f, "__name__", None) or type(f).__name__
+
+
+def _floats(x: np.ndarray) -> bool:
+    return x.dtype.kind == "f"
+
+
+def _data(x: Any) -> Any:
+    return x._data if isinstance(x, Variable) else x
+
+
+def _unwrapped(x: Any) -> Any:
+    """A tracked Tensor's array; the check makes leaves of its own."""
+    if isinstance(x, Variable) and x.node is not None:
+        if x.node.op is not None:
+            raise GraphError("a gradient check needs leaves: detach() a computed input")
+        return x._data
+    return x
