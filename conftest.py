@@ -11,22 +11,15 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-# quick repeats the same examples on every run, so a red run is a real one;
-# HYPOTHESIS_PROFILE=thorough goes looking for new ones.
-settings.register_profile(
-    "quick",
-    max_examples=25,
-    derandomize=True,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile(
-    "thorough", settings.get_profile("quick"), max_examples=1000, derandomize=False
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+pytest_plugins = ["tensorgrad.testing.plugin"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The quick profile of the plugin; HYPOTHESIS_PROFILE=thorough for the other."""
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -94,7 +94,7 @@ def cause(
     before, after = one_sided(
         problem.value(order), problem.point, _axis(problem, n, at)
     )
-    if abs(before - after) > 1e-3 * (1 + abs(before) + abs(after)):
+    if not abs(before - after) <= 1e-3 * (1 + abs(before) + abs(after)):
         return _kink(problem, before, after, float(analytic[at]))
     if not np.isfinite(analytic[at]):
         return (
@@ -113,8 +113,8 @@ def cause(
     return next(
         itertools.chain(
             _factor(problem, n, analytic, numeric),
-            _ignored_g(problem, n),
             _rearranged(analytic, numeric),
+            _ignored_g(problem, n),
             _exchanged(problem, n, analytic),
             _one_slice(problem, n, analytic),
         ),
@@ -139,7 +139,8 @@ def _kink(problem: Problem, before: float, after: float, analytic: float) -> str
     rules = "; ".join(f"{name}: {rule}" for name, rule in _kinks(problem))
     rules = f"The documented rules here: {rules}. " if rules else ""
     return (
-        f"a kink: the slope is {before:.6g} before the point and {after:.6g} after it, "
+        f"{'a kink' if np.isfinite(before - after) else 'an edge of the domain'}: the "
+        f"slope is {before:.6g} before the point and {after:.6g} after it, "
         f"and the formula gives {analytic:.6g}. {rules}Move the inputs away from it, "
         "or test the rule by itself"
     )
