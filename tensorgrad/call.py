@@ -39,6 +39,8 @@ def unary(op: Op) -> Callable[..., Any]:
         data, parent = x._data, x.node
         out = forward(data)
         if type(out) is not ndarray:
+            if type(out) is tuple:
+                return outputs(op, (x,), (data,), (parent,), out)
             out = np.asarray(out)
         if parent is None or not (mode := recording()) or not op.rules:
             return wrap(out)
@@ -75,6 +77,8 @@ def binary(op: Op) -> Callable[..., Any]:
             py, y = y.node, y._data
         out = forward(x, y)
         if type(out) is not ndarray:
+            if type(out) is tuple:
+                return outputs(op, (None, None), (x, y), (px, py), out)
             out = np.asarray(out)
         if (px is None and py is None) or not (mode := recording()) or not op.rules:
             return wrap(out)
@@ -132,6 +136,16 @@ def general(op: Op) -> Callable[..., Any]:
         return pick(out, node) if several else wrap(out, node)
 
     return call
+
+
+def outputs(op: Op, inputs: Any, datas: Any, parents: Any, outs: Any) -> Any:
+    """The end of a call of `unary` or `binary` that gave several outputs."""
+    node = None
+    if op.rules and any(parents) and (mode := recording()):
+        node = record(op, inputs, datas, parents, outs)
+        if mode == ANOMALY:
+            anomaly.check_forward(node, datas, outs)
+    return pick(outs, node)
 
 
 def bind(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:

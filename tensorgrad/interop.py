@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OTHER_NAMES = {
     "amax": "max",
     "amin": "min",
+    "around": "round",
     "bitwise_and": "logical_and",
     "bitwise_or": "logical_or",
     "invert": "logical_not",
@@ -26,9 +27,16 @@ _OTHER_NAMES = {
 _INSTEAD = "use tensorgrad's functions, or .detach().numpy()"
 
 
+# numpy.linalg's take the last two axes, where numpy's take the first two.
+_LAST_AXES = {np.linalg.trace, np.linalg.diagonal}
+
+
 def _op_for(function: Any) -> Any:
-    name = function.__name__
-    return getattr(ops, _OTHER_NAMES.get(name, name), None)
+    name = _OTHER_NAMES.get(function.__name__, function.__name__)
+    return getattr(ops, name) if name in _NAMES else None
+
+
+_NAMES = frozenset(ops.__all__)
 
 
 def array_ufunc(
@@ -58,10 +66,13 @@ def array_function(
     if name in ("shape", "ndim", "size") and len(args) + len(kwargs) == 1:
         return getattr(self, name)
     options = _named(function, args, kwargs)
+    if function in _LAST_AXES:
+        kwargs = kwargs | {"axis1": -2, "axis2": -1}
+        options |= kwargs
     function = _op_for(function)
     if function is None:
         raise TypeError(f"numpy.{name} has no op for Tensors; {_INSTEAD}")
-    if not hasattr(function, "op"):  # einsum, take_along_axis: functions of ops
+    if not hasattr(function, "op"):  # a function of ops: its positions are NumPy's
         return function(*args, **kwargs)
     op, inputs, settings = function.op, [], {}
     for i, (option, value) in enumerate(options.items()):

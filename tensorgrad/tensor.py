@@ -14,12 +14,12 @@ from .call import alias
 from .coerce import as_array
 from .errors import DtypeError, GraphError, ShapeError
 from .graph import Node, leaf, result_class, wrap
+from .methods import Methods
 from .mode import recording
-from .writing import Writable
 
 
 @result_class
-class Tensor(Writable):
+class Tensor(Methods):
     """A NumPy array that can be differentiated.
 
     `Tensor(data)` copies its data: a number, (nested) lists, an array or a Tensor.
@@ -190,6 +190,8 @@ class Tensor(Writable):
         node = alias(self).node if recording() else None
         return wrap(self._data.copy(), node)
 
+    __pos__ = copy
+
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
 
@@ -210,124 +212,6 @@ class Tensor(Writable):
             "nn.checkpoints does, or take .numpy()"
         )
 
-    # --- operators: the ops themselves, which are plain functions
-
-    __add__ = ops.add
-    __sub__ = ops.subtract
-    __mul__ = ops.multiply
-    __truediv__ = ops.divide
-    __matmul__ = ops.matmul
-    __neg__ = ops.negative
-    __abs__ = ops.absolute
-    __eq__ = ops.equal
-    __ne__ = ops.not_equal
-    __lt__ = ops.less
-    __le__ = ops.less_equal
-    __gt__ = ops.greater
-    __ge__ = ops.greater_equal
-    __and__ = ops.logical_and
-    __or__ = ops.logical_or
-    __invert__ = ops.logical_not
-    __radd__ = ops.add
-    __rmul__ = ops.multiply
-    __rand__ = ops.logical_and
-    __ror__ = ops.logical_or
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops.subtract(other, self)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.divide(other, self)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __pos__(self) -> Tensor:
-        return self.copy()
-
-    def __pow__(self, exponent: Any) -> Tensor:
-        if isinstance(exponent, int | float | np.generic):
-            return ops.power_constant(self, exponent=exponent)
-        return ops.power(self, exponent)
-
-    def __rpow__(self, base: Any) -> Tensor:
-        return ops.power(base, self)
-
-    def __getitem__(self, key: Any) -> Tensor:
-        return ops.getitem(self, key=key)
-
-    # --- methods: NumPy's names and positions
-
-    exp = ops.exp
-    log = ops.log
-    sqrt = ops.sqrt
-    sin = ops.sin
-    cos = ops.cos
-    tanh = ops.tanh
-    sigmoid = ops.sigmoid
-    relu = ops.relu
-    abs = ops.absolute
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
-        return ops.transpose(self)
-
-    @property
-    def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
-        return ops.matrix_transpose(self)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.sum(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.mean(self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        return ops.var(self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.min(self, axis=axis, keepdims=keepdims)
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        return ops.softmax(self, axis=axis)
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        return ops.log_softmax(self, axis=axis)
-
-    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.logsumexp(self, axis=axis, keepdims=keepdims)
-
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
-        return ops.clip(self, min=min, max=max)
-
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """The index of the largest element: an integer, so without a gradient."""
-        return wrap(np.asarray(self._data.argmax(axis, keepdims=keepdims)))
-
-    def reshape(self, *shape: Any) -> Tensor:
-        return ops.reshape(self, shape=_spread(shape))
-
-    def transpose(self, *axes: Any) -> Tensor:
-        return ops.transpose(self, axes=_spread(axes) or None)
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        return ops.squeeze(self, axis=axis)
-
-    def flatten(self) -> Tensor:
-        return ops.reshape(self, shape=(-1,))
-
-    def take(self, indices: Any, axis: Any = None) -> Tensor:
-        return ops.take(self, indices, axis=axis)
-
-    def astype(self, dtype: Any) -> Tensor:
-        """In another dtype; only floats stay tracked."""
-        if np.dtype(dtype).kind == "f":
-            return ops.astype(self, dtype=dtype)
-        return wrap(self._data.astype(dtype))
-
     # --- Python's protocols
 
     def __len__(self) -> int:
@@ -342,7 +226,7 @@ class Tensor(Writable):
         if self.size != 1:
             raise ShapeError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous: compare "
-                "one element, or take .data.any() or .data.all()"
+                "one element, or take .any() or .all()"
             )
         return bool(self._data.item())
 
@@ -364,8 +248,3 @@ class Tensor(Writable):
     __array__ = interop.array
     __dlpack__ = interop.dlpack
     __dlpack_device__ = interop.dlpack_device
-
-
-def _spread(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """(2, 3) from either f(2, 3) or f((2, 3)), as NumPy's methods take both."""
-    return tuple(args[0]) if len(args) == 1 and not np.isscalar(args[0]) else args

@@ -9,10 +9,17 @@ from .numba_elementwise import (
     gelu_tanh_backward,
 )
 from .numba_elementwise import erf_values as erf
-from .numba_index import cross_entropy, cross_entropy_backward, scatter_add_rows
-from .numba_rows import (
+from .numba_index import cross_entropy, cross_entropy_backward, fold, scatter_add_rows
+from .numba_norms import (
+    batch_norm,
+    batch_norm_backward,
+    channel_moments,
     layer_norm,
     layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
+from .numba_rows import (
     log_softmax,
     log_softmax_backward,
     softmax,
@@ -24,9 +31,13 @@ __all__ = [
     "adamw",
     "attention",
     "attention_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "channel_moments",
     "cross_entropy",
     "cross_entropy_backward",
     "erf",
+    "fold",
     "gelu_erf",
     "gelu_erf_backward",
     "gelu_tanh",
@@ -35,6 +46,8 @@ __all__ = [
     "layer_norm_backward",
     "log_softmax",
     "log_softmax_backward",
+    "rms_norm",
+    "rms_norm_backward",
     "scatter_add_rows",
     "softmax",
     "softmax_backward",

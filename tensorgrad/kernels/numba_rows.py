@@ -1,8 +1,8 @@
-"""Compiled kernels over the rows of an array: layer norm and the softmaxes."""
+"""Compiled kernels over the rows of an array: the softmaxes."""
 
 import numpy as np
 
-from .numba_jit import compiled, exp, order, plain, reduction, rows, unorder
+from .numba_jit import compiled, exp, order, reduction, rows, unorder
 
 
 @reduction
@@ -47,72 +47,6 @@ def exp_row(x, i, highest, out):
         out[i, j] = e
         total += e
     return total
-
-
-@reduction
-def square_sum(x, i, mean):
-    total = x.dtype.type(0)
-    for j in range(x.shape[1]):
-        centred = x[i, j] - mean
-        total += centred * centred
-    return total
-
-
-@compiled
-def _layer_norm(x, weight, bias, eps, out, means, rstds):
-    t = x.dtype.type
-    count, eps, one = t(x.shape[1]), t(eps), t(1)
-    for i in range(x.shape[0]):
-        mean = row_sum(x, i) / count
-        rstd = one / np.sqrt(square_sum(x, i, mean) / count + eps)
-        means[i], rstds[i] = mean, rstd
-        for j in range(x.shape[1]):
-            out[i, j] = (x[i, j] - mean) * rstd * weight[j] + bias[j]
-
-
-def layer_norm(x, weight, bias, eps):
-    out, channels = np.empty(x.shape, x.dtype), x.shape[-1]
-    mean, rstd = (np.empty((*x.shape[:-1], 1), x.dtype) for _ in range(2))
-    weight = np.ones(channels, x.dtype) if weight is None else plain(weight)
-    bias = np.zeros(channels, x.dtype) if bias is None else plain(bias)
-    flat = rows(out), mean.reshape(-1), rstd.reshape(-1)
-    _layer_norm(rows(x), weight, bias, float(eps), *flat)
-    return out, mean, rstd
-
-
-@reduction
-def _norm_sums(g, x, i, weight, mean, rstd, gweight, gbias):
-    """Add the row to both parameters' gradients; the means of gw and gw * xhat."""
-    total = moment = x.dtype.type(0)
-    for j in range(x.shape[1]):
-        xhat = (x[i, j] - mean) * rstd
-        gweight[j] += g[i, j] * xhat
-        gbias[j] += g[i, j]
-        scaled = g[i, j] * weight[j]
-        total += scaled
-        moment += scaled * xhat
-    return total, moment
-
-
-@compiled
-def _layer_norm_backward(g, x, weight, means, rstds, gx, gweight, gbias):
-    count = x.dtype.type(x.shape[1])
-    for i in range(x.shape[0]):
-        mean, rstd = means[i], rstds[i]
-        total, moment = _norm_sums(g, x, i, weight, mean, rstd, gweight, gbias)
-        total, moment = total / count, moment / count
-        for j in range(x.shape[1]):
-            xhat = (x[i, j] - mean) * rstd
-            gx[i, j] = rstd * (g[i, j] * weight[j] - total - xhat * moment)
-
-
-def layer_norm_backward(g, x, weight, mean, rstd):
-    gx, channels = np.empty(x.shape, x.dtype), x.shape[-1]
-    scale = np.ones(channels, x.dtype) if weight is None else plain(weight)
-    gweight, gbias = np.zeros(channels, x.dtype), np.zeros(channels, x.dtype)
-    statistics = plain(mean).reshape(-1), plain(rstd).reshape(-1)
-    _layer_norm_backward(rows(g), rows(x), scale, *statistics, rows(gx), gweight, gbias)
-    return gx, None if weight is None else gweight, gbias
 
 
 @compiled

@@ -10,8 +10,31 @@ import numpy as np
 
 from .reference_attention import attention, attention_backward
 from .reference_erf import erf
+from .reference_norms import (
+    batch_norm,
+    batch_norm_backward,
+    channel_moments,
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+    row_mean,
+)
+from .reference_windows import fold
 
-__all__ = ["attention", "attention_backward", "erf"]
+__all__ = [
+    "attention",
+    "attention_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "channel_moments",
+    "erf",
+    "fold",
+    "layer_norm",
+    "layer_norm_backward",
+    "rms_norm",
+    "rms_norm_backward",
+]
 
 _ROOT = math.sqrt(2 / math.pi)
 _CUBE = 0.044715
@@ -41,43 +64,6 @@ def gelu_erf(x):
 def gelu_erf_backward(g, x):
     density = np.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)
     return np.asarray(g * (0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density))
-
-
-def _mean(x):
-    # np.mean takes twice as long on a small array, and warns about an empty one
-    return np.add.reduce(x, axis=-1, keepdims=True) / x.shape[-1]
-
-
-@_quiet
-def layer_norm(x, weight, bias, eps):
-    """(x - mean) / sqrt(variance + eps) * weight + bias, and mean and 1 / root.
-
-    The variance is the biased one. The two statistics have shape (..., 1).
-    """
-    mean = np.add.reduce(x, axis=-1, keepdims=True)
-    mean /= x.shape[-1]
-    centred = x - mean
-    rstd = 1 / np.sqrt(_mean(centred * centred) + eps)
-    centred *= rstd
-    if weight is not None:
-        centred *= weight
-    if bias is not None:
-        centred += bias
-    return centred, mean, rstd
-
-
-@_quiet
-def layer_norm_backward(g, x, weight, mean, rstd):
-    """(gx, gweight, gbias), where gweight is None if weight is."""
-    xhat = (x - mean) * rstd
-    rows = tuple(range(x.ndim - 1))
-    gbias = np.add.reduce(g, axis=rows)
-    gweight = None if weight is None else np.add.reduce(g * xhat, axis=rows)
-    scaled = g if weight is None else g * weight
-    gx = scaled - _mean(scaled)
-    gx -= xhat * _mean(scaled * xhat)
-    gx *= rstd
-    return gx, gweight, gbias
 
 
 def _max(x):
@@ -142,7 +128,7 @@ def cross_entropy(logits, targets, ignore_index, label_smoothing):
     chosen = logits[np.arange(len(targets)), np.where(ignored, 0, targets)]
     losses = (1 - label_smoothing) * (highest - chosen + log_sum)
     if label_smoothing:  # 0 * inf would be NaN
-        losses += label_smoothing * (highest - _mean(logits)[:, 0] + log_sum)
+        losses += label_smoothing * (highest - row_mean(logits)[:, 0] + log_sum)
     normaliser = highest + log_sum
     losses[ignored] = 0
     normaliser[ignored] = 0

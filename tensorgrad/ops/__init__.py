@@ -4,7 +4,7 @@ from . import (
     activations,
     compare,
     convolution,
-    diagonal,
+    diagonals,
     dot_product_attention,
     elementwise,
     exponential,
@@ -24,7 +24,7 @@ from . import (
 from .activations import *
 from .compare import *
 from .convolution import *
-from .diagonal import *
+from .diagonals import *
 from .dot_product_attention import *
 from .elementwise import *
 from .exponential import *
@@ -45,7 +45,7 @@ __all__: list[str] = []
 __all__ += activations.__all__
 __all__ += compare.__all__
 __all__ += convolution.__all__
-__all__ += diagonal.__all__
+__all__ += diagonals.__all__
 __all__ += dot_product_attention.__all__
 __all__ += elementwise.__all__
 __all__ += exponential.__all__

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..kernels import kernel
 from ..op import fused, primitive
 from .elementwise import where
@@ -12,10 +13,15 @@ from .floats import fast
 from .trigonometric import tanh
 
 __all__ = [
+    "elu",
     "erf",
     "gelu",
+    "leaky_relu",
+    "log_sigmoid",
     "relu",
     "sigmoid",
+    "silu",
+    "softplus",
 ]
 
 
@@ -34,6 +40,47 @@ sigmoid.gradient(x=lambda g, out: g * out * (1 - out))
 
 
 @primitive
+def log_sigmoid(x):
+    """log(1 / (1 + e^-x)), without overflow.
+
+    >>> log_sigmoid(Tensor([0.0, 1000.0]))
+    Tensor([-0.693, -0.   ], dtype=float32)
+    """
+    return -np.logaddexp(-x, 0)
+
+
+log_sigmoid.gradient(x=lambda g, x: g * sigmoid(-x))
+
+
+@primitive
+def softplus(x):
+    """log(1 + e^x), without overflow: a smooth max(x, 0).
+
+    >>> softplus(Tensor([-1000.0, 0.0, 1.0]))
+    Tensor([0.   , 0.693, 1.313], dtype=float32)
+    """
+    return np.logaddexp(x, 0)
+
+
+softplus.gradient(x=lambda g, x: g * sigmoid(x))
+
+
+@primitive
+def silu(x):
+    """x / (1 + e^-x), also called swish.
+
+    Source: Elfwing, Uchibe and Doya, Sigmoid-Weighted Linear Units, arXiv 1702.03118.
+
+    >>> silu(Tensor([-1000.0, 0.0, 1.0]))
+    Tensor([-0.   ,  0.   ,  0.731], dtype=float32)
+    """
+    return x * sigmoid(x)
+
+
+silu.gradient(x=lambda g, x: g * ((s := sigmoid(x)) * (1 + x * (1 - s))))
+
+
+@primitive(smooth="x != 0", kinks="0 at x = 0")
 def relu(x):
     """max(x, 0). Its derivative at 0 is 0.
 
@@ -43,7 +90,38 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-relu.gradient(x=lambda g, out: where(out > 0, g, 0.0))
+relu.gradient(x=lambda g, out: where(out <= 0, 0.0, g))
+
+
+@primitive(smooth="x != 0", kinks="negative_slope at x = 0")
+def leaky_relu(x, *, negative_slope=0.01):
+    """x where x > 0, else negative_slope * x. At 0 the derivative is the latter's.
+
+    >>> leaky_relu(Tensor([-1.0, 2.0]))
+    Tensor([-0.01,  2.  ], dtype=float32)
+    """
+    return np.where(x > 0, x, negative_slope * x)
+
+
+leaky_relu.gradient(x=lambda g, x, negative_slope: where(x > 0, g, negative_slope * g))
+
+
+@primitive(smooth="x != 0", kinks="alpha at x = 0")
+def elu(x, *, alpha=1.0):
+    """x where x > 0, else alpha (e^x - 1). At 0 the derivative is the latter's.
+
+    Source: Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network
+    Learning by Exponential Linear Units, arXiv 1511.07289.
+
+    >>> elu(Tensor([-1000.0, 0.0, 2.0]))
+    Tensor([-1.,  0.,  2.], dtype=float32)
+    """
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+elu.gradient(
+    x=lambda g, x, alpha: where(x <= 0, g * (alpha * exp(where(x < 0, x, 0.0))), g)
+)
 
 
 @primitive
@@ -78,7 +156,7 @@ def gelu(x, *, approximate="none"):
 def _gelu_kernel(approximate):
     names = {"none": "gelu_erf", "tanh": "gelu_tanh"}
     if approximate not in names:
-        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+        raise ConfigError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
     return names[approximate]
 
 

@@ -9,6 +9,9 @@ __all__ = [
     "equal",
     "greater",
     "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
     "less",
     "less_equal",
     "logical_and",
@@ -17,8 +20,10 @@ __all__ = [
     "not_equal",
 ]
 
+_boolean = primitive(smooth="nowhere: its values are booleans")
 
-@primitive
+
+@_boolean
 def equal(x, y):
     """x == y, element by element
 
@@ -28,7 +33,7 @@ def equal(x, y):
     return x == y
 
 
-@primitive
+@_boolean
 def not_equal(x, y):
     """x != y, element by element
 
@@ -38,7 +43,7 @@ def not_equal(x, y):
     return x != y
 
 
-@primitive
+@_boolean
 def less(x, y):
     """x < y, element by element
 
@@ -48,7 +53,7 @@ def less(x, y):
     return x < y
 
 
-@primitive
+@_boolean
 def less_equal(x, y):
     """x <= y, element by element
 
@@ -58,7 +63,7 @@ def less_equal(x, y):
     return x <= y
 
 
-@primitive
+@_boolean
 def greater(x, y):
     """x > y, element by element
 
@@ -68,7 +73,7 @@ def greater(x, y):
     return x > y
 
 
-@primitive
+@_boolean
 def greater_equal(x, y):
     """x >= y, element by element
 
@@ -78,37 +83,67 @@ def greater_equal(x, y):
     return x >= y
 
 
-@primitive
+@_boolean
+def isnan(x):
+    """Whether x is not a number, element by element
+
+    >>> isnan(Tensor([1.0, np.nan, -np.inf]))
+    Tensor([False,  True, False], dtype=bool)
+    """
+    return np.isnan(x)
+
+
+@_boolean
+def isinf(x):
+    """Whether x is infinity or -infinity, element by element
+
+    >>> isinf(Tensor([1.0, np.nan, -np.inf]))
+    Tensor([False, False,  True], dtype=bool)
+    """
+    return np.isinf(x)
+
+
+@_boolean
+def isfinite(x):
+    """Whether x is neither infinite nor NaN, element by element
+
+    >>> isfinite(Tensor([1.0, np.nan, -np.inf]))
+    Tensor([ True, False, False], dtype=bool)
+    """
+    return np.isfinite(x)
+
+
+@_boolean
 def logical_and(x, y):
     """x & y, for booleans
 
     >>> logical_and(Tensor([True, True]), Tensor([True, False]))
     Tensor([ True, False], dtype=bool)
     """
-    return np.logical_and(_boolean(x), _boolean(y))
+    return np.logical_and(_checked(x), _checked(y))
 
 
-@primitive
+@_boolean
 def logical_or(x, y):
     """x | y, for booleans
 
     >>> logical_or(Tensor([False, True]), False)
     Tensor([False,  True], dtype=bool)
     """
-    return np.logical_or(_boolean(x), _boolean(y))
+    return np.logical_or(_checked(x), _checked(y))
 
 
-@primitive
+@_boolean
 def logical_not(x):
     """~x, for booleans
 
     >>> logical_not(Tensor([True, False]))
     Tensor([False,  True], dtype=bool)
     """
-    return np.logical_not(_boolean(x))
+    return np.logical_not(_checked(x))
 
 
-def _boolean(x):
+def _checked(x):
     """x, if it is a boolean: for integers NumPy's & and logical_and differ."""
     if np.asarray(x).dtype != bool:
         raise DtypeError(
@@ -122,4 +157,5 @@ for _op in (equal, not_equal, less, less_equal, greater, greater_equal):
     _op.gradient(x=None, y=None)
 for _op in (logical_and, logical_or):
     _op.gradient(x=None, y=None)
-logical_not.gradient(x=None)
+for _op in (isnan, isinf, isfinite, logical_not):
+    _op.gradient(x=None)

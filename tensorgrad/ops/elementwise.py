@@ -4,7 +4,6 @@ import numpy as np
 
 from ..op import primitive
 from .compare import logical_and
-from .exponential import log
 
 __all__ = [
     "absolute",
@@ -15,9 +14,9 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
-    "power",
-    "power_constant",
+    "reciprocal",
     "sign",
+    "square",
     "subtract",
     "where",
     "zeros_like",
@@ -63,7 +62,7 @@ def multiply(x, y):
 multiply.gradient(x=lambda g, y: g * y, y=lambda g, x: g * x)
 
 
-@primitive(broadcasts=True)
+@primitive(broadcasts=True, smooth="y != 0")
 def divide(x, y):
     """x / y
 
@@ -90,44 +89,32 @@ negative.gradient(x=lambda g: -g)
 
 
 @primitive
-def power_constant(x, *, exponent):
-    """x ** exponent for a number: exact at x = 0 to every order.
+def square(x):
+    """x * x
 
-    >>> power_constant(Tensor([0.0, 3.0]), exponent=2)
-    Tensor([0., 9.], dtype=float32)
+    >>> square(Tensor([-2.0, 3.0]))
+    Tensor([4., 9.], dtype=float32)
     """
-    return x**exponent
+    return np.square(x)
 
 
-power_constant.gradient(
-    x=lambda g, x, exponent: (
-        g * (exponent * power_constant(x, exponent=exponent - 1))
-        if exponent != 0
-        else zeros_like(g)
-    )
-)
+square.gradient(x=lambda g, x: g * (2 * x))
 
 
-@primitive(broadcasts=True)
-def power(x, y):
-    """x ** y
+@primitive(smooth="x != 0")
+def reciprocal(x):
+    """1 / x
 
-    The derivative with respect to y is 0 where x = 0 and y >= 0 (the limit from
-    x > 0), and NaN where x < 0, since log x is.
-
-    >>> power(Tensor([2.0, 3.0]), Tensor([3.0, 2.0]))
-    Tensor([8., 9.], dtype=float32)
+    >>> reciprocal(Tensor([-2.0, 4.0]))
+    Tensor([-0.5 ,  0.25], dtype=float32)
     """
-    return x**y
+    return np.reciprocal(x)
 
 
-power.gradient(
-    x=lambda g, x, y: where(y == 0, 0.0, g * (y * x ** where(y == 0, 1.0, y - 1))),
-    y=lambda g, x, y, out: g * out * log(where(logical_and(x == 0, y >= 0), 1.0, x)),
-)
+reciprocal.gradient(x=lambda g, out: -g * out * out)
 
 
-@primitive
+@primitive(smooth="x != 0", kinks="0 at x = 0")
 def absolute(x):
     """|x|. Its derivative at 0 is 0.
 
@@ -140,7 +127,7 @@ def absolute(x):
 absolute.gradient(x=lambda g, x: g * sign(x))
 
 
-@primitive
+@primitive(smooth="x != 0", kinks="0 at x = 0")
 def sign(x):
     """-1, 0 or 1. Its derivative is 0 everywhere.
 
@@ -153,7 +140,7 @@ def sign(x):
 sign.gradient(x=lambda g: zeros_like(g))
 
 
-@primitive(broadcasts=True)
+@primitive(broadcasts=True, smooth="x != y", kinks="half to each where x = y")
 def maximum(x, y):
     """The larger of x and y. Where they tie, each gets half of the gradient.
 
@@ -164,12 +151,12 @@ def maximum(x, y):
 
 
 maximum.gradient(
-    x=lambda g, x, y: where(x == y, g * 0.5, where(x > y, g, 0.0)),
-    y=lambda g, x, y: where(x == y, g * 0.5, where(y > x, g, 0.0)),
+    x=lambda g, x, y: where(x == y, g * 0.5, where(x < y, 0.0, g)),
+    y=lambda g, x, y: where(x == y, g * 0.5, where(y < x, 0.0, g)),
 )
 
 
-@primitive(broadcasts=True)
+@primitive(broadcasts=True, smooth="x != y", kinks="half to each where x = y")
 def minimum(x, y):
     """The smaller of x and y. Where they tie, each gets half of the gradient.
 
@@ -180,12 +167,12 @@ def minimum(x, y):
 
 
 minimum.gradient(
-    x=lambda g, x, y: where(x == y, g * 0.5, where(x < y, g, 0.0)),
-    y=lambda g, x, y: where(x == y, g * 0.5, where(y < x, g, 0.0)),
+    x=lambda g, x, y: where(x == y, g * 0.5, where(x > y, 0.0, g)),
+    y=lambda g, x, y: where(x == y, g * 0.5, where(y > x, 0.0, g)),
 )
 
 
-@primitive(broadcasts=True)
+@primitive(broadcasts=True, smooth="x != min, x != max", kinks="1 on the bounds")
 def clip(x, *, min=None, max=None):
     """x limited to [min, max]. The derivative is 1 inside and on the bounds.
 

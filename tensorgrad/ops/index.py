@@ -3,15 +3,18 @@
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
+from ..coerce import listless
 from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import primitive
 from .elementwise import where
-from .shape import reshape
+from .shape import arrayed, reshape
 from .shape import rows as as_rows
 
 __all__ = [
+    "add_at",
     "embedding",
     "getitem",
     "scatter_add",
@@ -99,6 +102,23 @@ def written(key, shape):
     return last[key] == number
 
 
+@primitive(broadcasts=True)
+def add_at(x, value, *, key):
+    """x with `value`, which broadcasts, added at [key]; x itself is unchanged.
+
+    What goes to one place is added up: it is NumPy's `add.at`, as a function.
+
+    >>> add_at(Tensor([1.0, 2.0]), 5.0, key=[0, 0])
+    Tensor([11.,  2.], dtype=float32)
+    """
+    out = np.array(x, np.result_type(x, listless(value)))
+    np.add.at(out, key, value)
+    return out
+
+
+add_at.gradient(x=lambda g: g, value=lambda g, key: g[key])
+
+
 @primitive
 def take(x, indices, *, axis=None):
     """The slices of x at integer `indices` along `axis`; of x flattened for None.
@@ -111,7 +131,7 @@ def take(x, indices, *, axis=None):
 
 def _put_back(g, indices, x_shape, axis):
     indices = np.asarray(indices, int)
-    if axis is None:
+    if axis is None or not x_shape:
         flat = scatter_add(g, key=indices, shape=(math.prod(x_shape),))
         return reshape(flat, shape=x_shape)
     key = (slice(None),) * (axis % len(x_shape)) + (indices,)
@@ -164,11 +184,11 @@ def take_along_axis(x, indices, axis=-1):
     >>> take_along_axis(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]))
     Tensor([[2.], [3.]], dtype=float32)
     """
-    indices = np.asarray(getattr(indices, "_data", indices))
+    x, indices = arrayed(x), np.asarray(getattr(indices, "_data", indices))
     if axis is None:
         x, indices, axis = reshape(x, shape=(-1,)), indices.reshape(-1), 0
     if indices.ndim != x.ndim:
         raise ShapeError(f"take_along_axis: indices {indices.shape} for x {x.shape}")
     key = list(np.ogrid[tuple(map(slice, x.shape))])
-    key[axis] = indices
+    key[normalize_axis_index(axis, x.ndim)] = indices
     return getitem(x, key=tuple(key))

@@ -1,19 +1,28 @@
 """Products of matrices, and sums of products."""
 
+import math
 import string
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple as axis_numbers
 
+from ..coerce import weak
 from ..errors import ShapeError
+from ..graph import Variable
 from ..op import primitive
+from .elementwise import multiply
 from .reduce import sum
-from .shape import expand_dims, matrix_transpose, rows, squeeze
+from .shape import expand_dims, matrix_transpose, reshape, rows, squeeze, transpose
 
 __all__ = [
     "contract",
+    "dot",
     "einsum",
+    "inner",
     "linear",
     "matmul",
+    "outer",
+    "tensordot",
 ]
 
 
@@ -26,14 +35,25 @@ def matmul(x, y):
     >>> matmul(Tensor([[1.0, 2.0]]), Tensor([3.0, 4.0]))
     Tensor([11.], dtype=float32)
     """
-    if x.ndim and y.ndim and x.shape[-1] != y.shape[-1 if y.ndim == 1 else -2]:
-        raise ShapeError(
-            f"matmul: {x.shape} @ {y.shape}: the last axis of the left "
-            f"({x.shape[-1]}) must equal the "
-            f"{'only axis' if y.ndim == 1 else 'second to last'} of the right "
-            f"({y.shape[-1 if y.ndim == 1 else -2]}). Transpose one with .mT?"
-        )
-    return np.matmul(x, y)
+    try:
+        return np.matmul(x, y)
+    except ValueError:
+        raise _no_product(np.shape(x), np.shape(y)) from None
+
+
+def _no_product(x_shape, y_shape):
+    """Why there is no x @ y."""
+    what = f"matmul: {x_shape} @ {y_shape}: "
+    if not x_shape or not y_shape:
+        return ShapeError(what + "a number has no axis to sum over. Multiply with *?")
+    k, n = x_shape[-1], y_shape[max(-2, -len(y_shape))]
+    if k == n:
+        return ShapeError(what + "the axes before the last two must broadcast")
+    return ShapeError(
+        f"{what}the last axis of the left ({k}) must equal the "
+        f"{'only axis' if len(y_shape) == 1 else 'second to last'} of the right ({n}). "
+        "Transpose one with .mT?"
+    )
 
 
 def _matmul_x(g, x_shape, y):
@@ -90,6 +110,98 @@ linear.gradient(
     weight=lambda g, x: matrix_transpose(rows(g)) @ rows(x),
     bias=lambda g: sum(rows(g), axis=0),
 )
+
+
+def dot(x, y):
+    """x . y as NumPy has it: over the last axis of x and the second to last of y.
+
+    x * y where one of them has no axes, the sum over the only axis of a 1-D y, and
+    x @ y for matrices. Beyond matrices it differs from @: no axes are paired, and
+    (..., k) with (..., k, m) gives all the other axes of x, then those of y.
+
+    >>> dot(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
+    Tensor(11., dtype=float32)
+    """
+    x, y = _arrays(x, y)
+    if x.ndim == 0 or y.ndim == 0:
+        return multiply(x, y)
+    return matmul(x, y) if y.ndim <= 2 else tensordot(x, y, axes=(-1, -2))
+
+
+def inner(x, y):
+    """sum_k x[..., k] y[..., k]: over the last axes, the others of x, then of y.
+
+    x * y where one of them has no axes.
+
+    >>> inner(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 10.0]))
+    Tensor([21., 43.], dtype=float32)
+    """
+    x, y = _arrays(x, y)
+    if x.ndim == 0 or y.ndim == 0:
+        return multiply(x, y)
+    return matmul(x, y) if y.ndim == 1 else tensordot(x, y, axes=(-1, -1))
+
+
+def outer(x, y):
+    """x_i y_j: every product, (n, m), of the elements of x and y, both flattened.
+
+    >>> outer(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
+    Tensor([[3., 4.], [6., 8.]], dtype=float32)
+    """
+    x, y = _arrays(x, y)
+    return multiply(reshape(x, shape=(-1, 1)), reshape(y, shape=(-1,)))
+
+
+def tensordot(x, y, axes=2):
+    """Products summed over the last `axes` axes of x and the first of y, in order.
+
+    Or over those named: axes = (axes of x, axes of y), each an int or a list, the
+    first with the first. The result has the other axes of x, then those of y.
+
+    >>> tensordot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 10.0]), axes=(0, 0))
+    Tensor([31., 42.], dtype=float32)
+    """
+    x, y = _arrays(x, y)
+    summed_x, summed_y = _paired(axes, x, y)
+    free_x = [i for i in range(x.ndim) if i not in summed_x]
+    free_y = [i for i in range(y.ndim) if i not in summed_y]
+    n, k, m = (
+        math.prod([z.shape[i] for i in chosen])
+        for z, chosen in ((x, free_x), (x, summed_x), (y, free_y))
+    )
+    left = reshape(transpose(x, axes=(*free_x, *summed_x)), shape=(n, k))
+    right = reshape(transpose(y, axes=(*summed_y, *free_y)), shape=(k, m))
+    shape = [x.shape[i] for i in free_x] + [y.shape[i] for i in free_y]
+    return reshape(matmul(left, right), shape=tuple(shape))
+
+
+def _paired(axes, x, y):
+    """The axes of x and of y to sum over, counted from the front."""
+    if isinstance(axes, int | np.integer):
+        axes = (range(-axes, 0), range(axes))
+    of_x, of_y = axes
+    of_x, of_y = axis_numbers(of_x, x.ndim), axis_numbers(of_y, y.ndim)
+    if [x.shape[i] for i in of_x] != [y.shape[i] for i in of_y]:
+        raise ShapeError(
+            f"tensordot: axes {of_x} of {x.shape} with axes {of_y} of {y.shape}: those "
+            "paired must be equally long. Name others with axes=(of x, of y)?"
+        )
+    return of_x, of_y
+
+
+def _arrays(x, y):
+    """x and y as arrays or Tensors; numbers and lists don't decide the dtype."""
+    return _array(x, y), _array(y, x)
+
+
+def _array(x, other):
+    if isinstance(x, Variable):
+        return x
+    if isinstance(other, Variable):
+        x = weak(x, other.dtype)
+        if not isinstance(x, np.ndarray) and other.dtype.kind == "f":
+            return np.asarray(x, other.dtype)
+    return np.asarray(x)
 
 
 def einsum(subscripts, *operands):

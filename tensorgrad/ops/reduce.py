@@ -5,13 +5,18 @@ import numpy as np
 from ..op import primitive
 from .elementwise import where
 from .exponential import exp
-from .shape import astype, broadcast_to, kept_shape, reduced_size, reshape
+from .scan import product_of_others
+from .shape import along, astype, broadcast_to, kept_shape, reduced_size, reshape
 
 __all__ = [
+    "all",
+    "any",
     "logsumexp",
     "max",
     "mean",
     "min",
+    "prod",
+    "std",
     "sum",
     "var",
 ]
@@ -73,7 +78,45 @@ var.gradient(
 )
 
 
+@primitive(smooth="where it is not 0", kinks="0 where the deviation is 0")
+def std(x, *, axis=None, ddof=0, keepdims=False):
+    """sqrt(sum (x - mean)^2 / (n - ddof)): the standard deviation, biased as NumPy's.
+
+    >>> std(Tensor([1.0, 3.0]))
+    Tensor(1., dtype=float32)
+    """
+    return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+std.gradient(
+    x=lambda g, x, out, axis, ddof: (
+        keep(_over(g, out) / (reduced_size(x.shape, axis) - ddof), x.shape, axis)
+        * (x - mean(x, axis=axis, keepdims=True))
+    )
+)
+
+
+def _over(g, out):
+    """g / out, and 0 where out is 0."""
+    return where(out == 0, 0.0, g / where(out == 0, 1.0, out))
+
+
 @primitive
+def prod(x, *, axis=None, keepdims=False):
+    """The product of the elements. Its derivative is right where some are 0, too.
+
+    >>> prod(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([ 2., 12.], dtype=float32)
+    """
+    return np.multiply.reduce(x, axis=axis, keepdims=keepdims)
+
+
+prod.gradient(
+    x=lambda g, x, axis: keep(g, x.shape, axis) * along(product_of_others, x, axis)
+)
+
+
+@primitive(smooth="where no two elements tie", kinks="elements that tie share evenly")
 def max(x, *, axis=None, keepdims=False):
     """The largest element. Elements that tie share the gradient evenly.
 
@@ -83,7 +126,7 @@ def max(x, *, axis=None, keepdims=False):
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive
+@primitive(smooth="where no two elements tie", kinks="elements that tie share evenly")
 def min(x, *, axis=None, keepdims=False):
     """The smallest element. Elements that tie share the gradient evenly.
 
@@ -126,3 +169,27 @@ def _softmax(x, out, axis):
     """e^(x - logsumexp x), and zeros where that is -inf."""
     out = keep(out, x.shape, axis)
     return exp(x - where(out == -np.inf, 0.0, out))
+
+
+@primitive(smooth="nowhere: its values are booleans")
+def all(x, *, axis=None, keepdims=False):
+    """Whether all elements are true, or none is 0.
+
+    >>> all(Tensor([[1.0, 0.0], [2.0, 3.0]]), axis=1)
+    Tensor([False,  True], dtype=bool)
+    """
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(smooth="nowhere: its values are booleans")
+def any(x, *, axis=None, keepdims=False):
+    """Whether an element is true, or not 0.
+
+    >>> any(Tensor([[1.0, 0.0], [0.0, 0.0]]), axis=1)
+    Tensor([ True, False], dtype=bool)
+    """
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+all.gradient(x=None)
+any.gradient(x=None)

@@ -1,3 +1,126 @@
 """Running sums and products along an axis."""
 
-__all__: list[str] = []
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ..errors import ConfigError, ShapeError
+from ..op import primitive
+from .index import setitem
+from .shape import arrayed, flip, reshape, roll
+
+__all__ = [
+    "cumprod",
+    "cumsum",
+    "diff",
+    "linear_recurrence",
+]
+
+
+@primitive
+def cumsum(x, *, axis=None):
+    """out_i = x_0 + ... + x_i along `axis`; of x flattened for None.
+
+    >>> cumsum(Tensor([1.0, 2.0, 3.0]))
+    Tensor([1., 3., 6.], dtype=float32)
+    """
+    return np.cumsum(x, axis=axis)
+
+
+cumsum.gradient(
+    x=lambda g, x_shape, axis: reshape(
+        flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), shape=x_shape
+    )
+)
+
+
+@primitive
+def linear_recurrence(x, y, *, axis=-1, reverse=False):
+    """out_i = x_i out_{i-1} + y_i along an axis, and out_0 = y_0.
+
+    x and y have one shape. In reverse it runs from the end: x_i out_{i+1} + y_i. A
+    moving average is one, and so are discounted returns. Its derivative is one that
+    runs the other way.
+
+    >>> linear_recurrence(Tensor([0.5, 0.5, 0.5]), Tensor([8.0, 0.0, 1.0]))
+    Tensor([8., 4., 3.], dtype=float32)
+    """
+    if np.shape(x) != np.shape(y):
+        raise ShapeError(
+            f"linear_recurrence: x {np.shape(x)} and y {np.shape(y)} need one shape: "
+            "broadcast_to gives it to both"
+        )
+    out = np.array(y, np.result_type(np.asarray(x), np.asarray(y)))
+    run, factors = np.moveaxis(out, axis, 0), np.moveaxis(x, axis, 0)
+    if reverse:
+        run, factors = run[::-1], factors[::-1]
+    for i in range(1, len(run)):
+        run[i] += factors[i] * run[i - 1]
+    return out
+
+
+def _arriving(g, x, axis, reverse=False):
+    """Each element's gradient, with what reaches it through those that follow it."""
+    factors = _neighbour(x, 0.0, axis, not reverse)
+    return linear_recurrence(factors, g, axis=axis, reverse=not reverse)
+
+
+def _neighbour(x, edge, axis, reverse=False):
+    """The element before each one, in reverse after it; `edge` where there is none."""
+    last = slice(-1, None) if reverse else slice(1)
+    key = (slice(None),) * normalize_axis_index(axis, x.ndim) + (last,)
+    return setitem(roll(x, shift=-1 if reverse else 1, axis=axis), edge, key=key)
+
+
+linear_recurrence.gradient(
+    x=lambda g, x, out, axis, reverse: (
+        _arriving(g, x, axis, reverse) * _neighbour(out, 0.0, axis, reverse)
+    ),
+    y=lambda g, x, axis, reverse: _arriving(g, x, axis, reverse),
+)
+
+
+@primitive
+def cumprod(x, *, axis=None):
+    """out_i = x_0 x_1 ... x_i along `axis`; of x flattened for None.
+
+    It is out_i = x_i out_{i-1} from out_{-1} = 1, and has the derivative of that
+    recurrence, which divides by nothing: it is right where elements are 0 too.
+
+    >>> cumprod(Tensor([1.0, 2.0, 3.0]))
+    Tensor([1., 2., 6.], dtype=float32)
+    """
+    return np.cumprod(x, axis=axis)
+
+
+def _cumprod_gradient(g, x, out, axis):
+    axis = 0 if axis is None else axis
+    gx = _arriving(g, reshape(x, shape=g.shape), axis) * _neighbour(out, 1.0, axis)
+    return reshape(gx, shape=x.shape)
+
+
+cumprod.gradient(x=_cumprod_gradient)
+
+
+def diff(x, n=1, axis=-1):
+    """out_i = x_{i+1} - x_i along an axis, taken n times.
+
+    >>> diff(Tensor([1.0, 4.0, 9.0]))
+    Tensor([3., 5.], dtype=float32)
+    """
+    x = arrayed(x)
+    if n < 0:
+        raise ConfigError(f"diff: n is how often to take differences, not {n}")
+    before = (slice(None),) * normalize_axis_index(axis, x.ndim)
+    for _ in range(n):
+        x = x[(*before, slice(1, None))] - x[(*before, slice(-1))]
+    return x
+
+
+def product_of_others(x):
+    """For each element the product of all others along the last axis.
+
+    A product from the left times one from the right, so that no zero is divided by.
+    """
+    left = _neighbour(cumprod(x, axis=-1), 1.0, -1)
+    right = _neighbour(flip(cumprod(flip(x, axis=-1), axis=-1), axis=-1), 1.0, -1, True)
+    return left * right

@@ -3,19 +3,26 @@
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import DtypeError, ShapeError
+from ..graph import Variable
 from ..op import primitive
 
 __all__ = [
     "astype",
     "broadcast_to",
     "expand_dims",
+    "flip",
     "matrix_transpose",
+    "moveaxis",
     "pad",
+    "ravel",
     "reshape",
+    "roll",
     "squeeze",
     "sum_to",
+    "swapaxes",
     "transpose",
 ]
 
@@ -84,6 +91,15 @@ def reshape(x, *, shape):
 reshape.gradient(x=lambda g, x_shape: reshape(g, shape=x_shape))
 
 
+def ravel(x):
+    """All elements along one axis.
+
+    >>> ravel(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([1., 2., 3., 4.], dtype=float32)
+    """
+    return reshape(x, shape=(-1,))
+
+
 @primitive
 def transpose(x, *, axes=None):
     """The axes in another order; reversed when none is given.
@@ -120,6 +136,37 @@ def matrix_transpose(x):
 matrix_transpose.gradient(x=lambda g: matrix_transpose(g))
 
 
+def swapaxes(x, axis1, axis2):
+    """Two axes exchanged.
+
+    >>> swapaxes(Tensor([[1.0, 2.0]]), 0, 1)
+    Tensor([[1.],
+            [2.]], dtype=float32)
+    """
+    x = arrayed(x)
+    axes = list(range(x.ndim))
+    one, two = normalize_axis_index(axis1, x.ndim), normalize_axis_index(axis2, x.ndim)
+    axes[one], axes[two] = two, one
+    return transpose(x, axes=tuple(axes))
+
+
+def moveaxis(x, source, destination):
+    """Some axes (an int or a tuple) moved to other places; the rest keep their order.
+
+    >>> moveaxis(np.ones((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    x = arrayed(x)
+    moved = normalize_axis_tuple(source, x.ndim, "source")
+    places = normalize_axis_tuple(destination, x.ndim, "destination")
+    if len(moved) != len(places):
+        raise ShapeError(f"moveaxis: {source} to {destination}: not equally many axes")
+    axes = [axis for axis in range(x.ndim) if axis not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        axes.insert(place, axis)
+    return transpose(x, axes=tuple(axes))
+
+
 @primitive
 def expand_dims(x, *, axis):
     """x with new axes of length 1, at `axis` (an int or a tuple) of the result.
@@ -147,12 +194,42 @@ squeeze.gradient(x=lambda g, x_shape: reshape(g, shape=x_shape))
 
 
 @primitive
+def flip(x, *, axis=None):
+    """The elements in reverse order along `axis`: an int, a tuple, or None for all.
+
+    >>> flip(Tensor([1.0, 2.0, 3.0]))
+    Tensor([3., 2., 1.], dtype=float32)
+    """
+    return np.flip(x, axis)
+
+
+flip.gradient(x=lambda g, axis: flip(g, axis=axis))
+
+
+@primitive
+def roll(x, *, shift, axis=None):
+    """The elements moved on by `shift`; those that leave at the end come in in front.
+
+    `shift` and `axis` are ints or tuples; for None x is rolled as if it were flat.
+
+    >>> roll(Tensor([1.0, 2.0, 3.0]), shift=1)
+    Tensor([3., 1., 2.], dtype=float32)
+    """
+    return np.roll(x, shift, axis)
+
+
+roll.gradient(x=lambda g, shift, axis: roll(g, shift=np.negative(shift), axis=axis))
+
+
+@primitive
 def pad(x, *, pad_width, constant_values=0):
     """x with `pad_width` = ((before, after), ...) constant elements on each axis.
 
     >>> pad(Tensor([1.0, 2.0]), pad_width=((1, 0),))
     Tensor([0., 1., 2.], dtype=float32)
     """
+    if isinstance(pad_width, dict):
+        raise ShapeError("pad: give a pair (before, after) for each axis, not a dict")
     return np.pad(x, pad_width, constant_values=constant_values)
 
 
@@ -165,18 +242,39 @@ def _inside(pad_width, shape):
     return tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
 
 
+def arrayed(x):
+    """x, as an array unless it is a Tensor."""
+    return x if isinstance(x, Variable) else np.asarray(x)
+
+
+def axes_of(axis, ndim):
+    """The axes that a reduction over `axis` combines, counted from the front."""
+    if axis is None or not ndim:  # NumPy lets some reductions of a 0-d array name one
+        return tuple(range(ndim))
+    return tuple([a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))])
+
+
 def kept_shape(shape, axis):
     """`shape` after a reduction over `axis` with keepdims: those axes become 1."""
     if axis is None:
         return (1,) * len(shape)
-    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+    axes = axes_of(axis, len(shape))
+    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
 
 def reduced_size(shape, axis):
     """How many elements a reduction over `axis` combines into one."""
-    kept = zip(shape, kept_shape(shape, axis), strict=True)
-    return math.prod(n for n, k in kept if k == 1)
+    return math.prod([shape[a] for a in axes_of(axis, len(shape))])
+
+
+def along(function, x, axis):
+    """function(x), which works along the last axis, along those of a reduction."""
+    axes = axes_of(axis, x.ndim)
+    order = (*[a for a in range(x.ndim) if a not in axes], *axes)
+    moved = transpose(x, axes=order)
+    outer = moved.shape[: x.ndim - len(axes)]
+    out = function(reshape(moved, shape=(*outer, reduced_size(x.shape, axis))))
+    return transpose(reshape(out, shape=moved.shape), axes=_inverse(order))
 
 
 def rows(x):

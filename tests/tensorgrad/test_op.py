@@ -210,6 +210,36 @@ def test_formulas_may_ask_for_shapes_and_for_all_outputs() -> None:
     assert_gradients(function, np.array([0.5, -1.0]))
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_several_outputs_of_an_op_without_settings(n: int) -> None:
+    forwards = {
+        1: lambda x: (np.sin(x), x * x),
+        2: lambda x, y: (x * y, x + y),
+    }
+    op = tg.primitive(forwards[n])
+
+    def x(g: Any, x: Any) -> Any:
+        first, second = [0.0 if part is None else part for part in g]
+        return first * tg.cos(x) + second * 2.0 * x
+
+    def of_product(g: Any, other: Any) -> Any:
+        first, second = [0.0 if part is None else part for part in g]
+        return first * other + second
+
+    if n == 1:
+        op.gradient(x=x)
+    else:
+        op.gradient(x=lambda g, y: of_product(g, y), y=lambda g, x: of_product(g, x))
+    points = [np.array([0.5, -1.0]), np.array([2.0, 1.5])][:n]
+    assert_gradients(op, *points, order=3)
+    assert_gradients(lambda *xs: op(*xs)[1], *points, order=2)
+    with tg.detect_anomaly():
+        assert all(out.requires_grad for out in op(*[vector(*p) for p in points]))
+    assert not any(out.requires_grad for out in op(*map(Tensor, points)))
+    if n == 2:
+        assert op(vector(1.0), 3.0)[0].tolist() == [3]
+
+
 # --- @fused
 
 

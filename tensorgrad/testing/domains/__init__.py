@@ -8,7 +8,7 @@ from ..extra import hypothesis  # noqa: F401 - first: it says what is missing
 from .activations import ACTIVATIONS
 from .compare import COMPARISONS
 from .convolution import CONVOLUTIONS
-from .diagonal import DIAGONALS
+from .diagonals import DIAGONALS
 from .dot_product_attention import ATTENTION
 from .draws import Constant, Domain
 from .elementwise import ELEMENTWISE

@@ -69,6 +69,22 @@ def setitem(x: Any, value: Any, key: Any) -> Any:
 
 
 @st.composite
+def additions(draw: Any) -> Any:
+    """As assignments, but for leading axes of length 1, which only those drop."""
+    (x, value), settings = draw(assignments())
+    extra = value.ndim - np.ndim(x[settings["key"]])
+    return [x, value.reshape(value.shape[max(extra, 0) :])], settings
+
+
+def add_at(x: Any, value: Any, key: Any) -> Any:
+    out = x.copy().ravel()
+    places = np.arange(x.size).reshape(x.shape)[key]
+    for place, v in zip(places.flat, np.broadcast_to(value, places.shape).flat):  # noqa: B905
+        out[place] += v
+    return out.reshape(x.shape)
+
+
+@st.composite
 def takes(draw: Any) -> Any:
     x = uniform(draw, draw(full_shapes))
     axis = draw(st.sampled_from([None, *range(-x.ndim, x.ndim)]))
@@ -106,6 +122,7 @@ def scatter_rows(x: Any, tokens: Any, rows: int) -> Any:
 INDICES = {
     "getitem": Domain(picks(), lambda x, key: x[key]),
     "scatter_add": Domain(scatters(), scatter_add),
+    "add_at": Domain(additions(), add_at),
     "setitem": Domain(assignments(), setitem),
     "take": Domain(takes(), np.take),
     "take_along_axis": Domain(takes_along(), np.take_along_axis),

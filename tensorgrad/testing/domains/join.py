@@ -44,9 +44,50 @@ def plainly(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *xs, **settings: function(xs, **settings)
 
 
+@st.composite
+def beside(draw: Any, axis: int) -> Any:
+    """Two or three arrays that hstack (axis -1) or vstack (0) can join."""
+    ndim = draw(st.integers(0, 3))
+    shape = [draw(sizes) for _ in range(ndim)]
+    place = axis if axis == 0 or ndim < 2 else 1
+    free = ndim > (0 if axis else 1)  # rows must all have one length
+    xs = []
+    for _ in range(draw(st.integers(2, 3))):
+        if free:
+            shape[place] = draw(sizes)
+        xs.append(uniform(draw, shape))
+    return xs, {}
+
+
+@st.composite
+def tiles(draw: Any) -> Any:
+    x = uniform(draw, draw(shapes))
+    reps = st.one_of(sizes, st.lists(sizes, max_size=4).map(tuple))
+    return [x], {"reps": draw(reps)}
+
+
+@st.composite
+def repeats(draw: Any) -> Any:
+    x = uniform(draw, draw(shapes))
+    axis = draw(st.sampled_from([None, *range(-x.ndim, x.ndim)]))
+    n = x.size if axis is None else x.shape[axis]
+    each = st.lists(sizes, min_size=n, max_size=n)
+    return [x], {"repeats": draw(st.one_of(sizes, each)), "axis": axis}
+
+
+def repeat(x: Any, repeats: Any, axis: Any) -> Any:
+    x, axis = (x.ravel(), 0) if axis is None else (x, axis)
+    counts = np.broadcast_to(repeats, x.shape[axis]).tolist()
+    return np.take(x, [i for i, count in enumerate(counts) for _ in range(count)], axis)
+
+
 JOINS = {
     "concatenate": Domain(lists(new_axis=False), plainly(np.concatenate)),
     "stack": Domain(lists(new_axis=True), plainly(np.stack)),
     "split": Domain(splits(), lambda x, **settings: tuple(np.split(x, **settings))),
+    "hstack": Domain(beside(axis=-1), plainly(np.hstack)),
+    "vstack": Domain(beside(axis=0), plainly(np.vstack)),
+    "tile": Domain(tiles(), np.tile),
+    "repeat": Domain(repeats(), repeat),
     "unstack": Domain(unstacks(), lambda x, axis: tuple(x)),
 }

@@ -94,6 +94,38 @@ def linears(draw: Any) -> Any:
     return [uniform(draw, (*draw(shapes), n)), uniform(draw, (m, n)), bias], {}
 
 
+@st.composite
+def dots(draw: Any, last: int) -> Any:
+    """Two arrays that agree in the last axis of x and in axis `last` of y."""
+    x, y = list(draw(shapes)), list(draw(shapes))
+    if x and y:
+        y[max(last, -len(y))] = x[-1]
+    return [uniform(draw, x), uniform(draw, y)], {}
+
+
+@st.composite
+def outers(draw: Any) -> Any:
+    return [uniform(draw, draw(shapes)), uniform(draw, draw(shapes))], {}
+
+
+@st.composite
+def tensordots(draw: Any) -> Any:
+    """Axes to sum over: so many at the ends, or any, counted from either end."""
+    x, y = list(draw(shapes)), list(draw(shapes))
+    n = draw(st.integers(0, min(len(x), len(y))))
+    if draw(st.booleans()):
+        y[:n] = x[len(x) - n :]
+        return [uniform(draw, x), uniform(draw, y)], {"axes": n}
+    of_x = draw(st.permutations(range(len(x))))[:n]
+    of_y = draw(st.permutations(range(len(y))))[:n]
+    for i, j in zip(of_x, of_y, strict=True):
+        y[j] = x[i]
+    of_x = [i - len(x) * draw(st.booleans()) for i in of_x]
+    one = n == 1 and draw(st.booleans())
+    axes = (of_x[0], of_y[0]) if one else (of_x, of_y)
+    return [uniform(draw, x), uniform(draw, y)], {"axes": axes}
+
+
 def einsum(*xs: Any, subscripts: str) -> Any:
     return np.einsum(subscripts, *xs)
 
@@ -103,6 +135,10 @@ PRODUCTS = {
     "linear": Domain(
         linears(), lambda x, weight, bias: x @ weight.T + (0 if bias is None else bias)
     ),
+    "dot": Domain(dots(last=-2), np.dot),
+    "inner": Domain(dots(last=-1), np.inner),
+    "outer": Domain(outers(), np.outer),
+    "tensordot": Domain(tensordots(), np.tensordot),
     "contract": Domain(einsums(dots=False), einsum),
     "einsum": Domain(einsums(dots=True), einsum),
 }

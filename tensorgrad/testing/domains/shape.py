@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 
 from .draws import Domain, full_shapes, shapes, sizes, unary, uniform
+from .reduce import an_axis
 
 
 @st.composite
@@ -71,6 +72,60 @@ def pads(draw: Any) -> Any:
     }
 
 
+@st.composite
+def exchanges(draw: Any) -> Any:
+    x = uniform(draw, draw(shapes.filter(len)))
+    axis = st.integers(-x.ndim, x.ndim - 1)
+    return [x], {"axis1": draw(axis), "axis2": draw(axis)}
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    order = np.arange(x.ndim)
+    order[[axis1, axis2]] = order[[axis2, axis1]]
+    return x.transpose(order)
+
+
+@st.composite
+def moves(draw: Any) -> Any:
+    x = uniform(draw, draw(shapes))
+    some = st.permutations(range(x.ndim))
+    n, source, destination = draw(st.integers(0, x.ndim)), draw(some), draw(some)
+    pair = source[:n], [a - x.ndim * draw(st.booleans()) for a in destination[:n]]
+    source, destination = (p[0] if n == 1 else tuple(p) for p in pair)
+    return [x], {"source": source, "destination": destination}
+
+
+@st.composite
+def flips(draw: Any) -> Any:
+    x = uniform(draw, draw(shapes))
+    return [x], {"axis": an_axis(draw, x.ndim)}
+
+
+def flip(x: Any, axis: Any) -> Any:
+    for a in range(x.ndim) if axis is None else np.atleast_1d(axis).astype(int):
+        x = np.take(x, range(x.shape[a] - 1, -1, -1), a)
+    return x
+
+
+@st.composite
+def rolls(draw: Any) -> Any:
+    x = uniform(draw, draw(shapes))
+    axis, shift = an_axis(draw, x.ndim) if x.ndim else None, st.integers(-4, 4)
+    if isinstance(axis, tuple):
+        shift = st.one_of(shift, st.tuples(*[shift] * len(axis)))
+    return [x], {"shift": draw(shift), "axis": axis}
+
+
+def roll(x: Any, shift: Any, axis: Any) -> Any:
+    if axis is None:
+        return roll(x.ravel(), shift, 0).reshape(x.shape)
+    axes = np.atleast_1d(axis).astype(int)
+    for a, by in zip(axes, np.broadcast_to(shift, axes.shape), strict=True):
+        n = x.shape[a]
+        x = np.take(x, [(i - by) % n for i in range(n)], a)
+    return x
+
+
 SHAPES = {
     "astype": Domain(unary(dtype=st.just("float64")), lambda x, dtype: x.astype(dtype)),
     "sum_to": Domain(broadcasts(reverse=True), sum_to),
@@ -80,6 +135,11 @@ SHAPES = {
     "reshape": Domain(reshapes(), lambda x, shape: np.reshape(x, shape)),
     "transpose": Domain(transposes(), np.transpose),
     "matrix_transpose": Domain(matrices(), lambda x: np.swapaxes(x, -1, -2)),
+    "swapaxes": Domain(exchanges(), swapaxes),
+    "moveaxis": Domain(moves(), np.moveaxis),
+    "ravel": Domain(unary(), lambda x: np.array(list(x.flat))),
+    "flip": Domain(flips(), flip),
+    "roll": Domain(rolls(), roll),
     "expand_dims": Domain(
         unary(axis=st.sampled_from([0, -1, (0, 1), (0, -1)])), np.expand_dims
     ),

@@ -1,5 +1,7 @@
 """What neural networks are made of, in PyTorch."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,10 +45,78 @@ def normed(x: Any, weight: Any, bias: Any, eps: float) -> Any:
     return out if bias is None else out + bias
 
 
+def batch_normed(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """F.batch_norm refuses an empty batch and one number a channel."""
+    if not x.numel():
+        return x * 1
+    axes, column = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
+    centred = x - x.mean(axes, keepdim=True)
+    out = centred / (centred.square().mean(axes, keepdim=True) + eps).sqrt()
+    out = out if weight is None else out * weight.reshape(column)
+    return out if bias is None else out + bias.reshape(column)
+
+
+def rms_normed(x: Any, weight: Any, eps: float) -> Any:
+    return F.rms_norm(x, x.shape[-1:], weight, eps)
+
+
+def flat(x: Any, axes: int) -> Any:
+    """One leading axis in place of however many there are before the last ones."""
+    lead, rest = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
+    return x.reshape(math.prod(lead), *rest)
+
+
+def convolved(x: Any, weight: Any, bias: Any, **settings: Any) -> Any:
+    out = F.conv2d(flat(x, 3), weight, bias, **settings)
+    return out.reshape(*x.shape[:-3], *out.shape[1:])
+
+
+def pooled(function: Callable[..., Any]) -> Callable[..., Any]:
+    # differs: where elements of a window tie, max_pool2d takes the first alone
+    def pool(x: Any, **settings: Any) -> Any:
+        out = function(flat(x, 2)[:, None], **settings)
+        return out.reshape(*x.shape[:-2], *out.shape[-2:])
+
+    return pool
+
+
+def unfolded(x: Any, kernel_size: Any, **settings: Any) -> Any:
+    # differs: windows and their elements are one axis each, not two
+    out = F.unfold(flat(x, 2)[:, None], kernel_size, **settings)
+    high, wide = [
+        len(range(0, n - d * (k - 1), s))
+        for n, k, d, s in zip(
+            x.shape[-2:],
+            both(kernel_size),
+            both(settings["dilation"]),
+            both(settings["stride"]),
+            strict=True,
+        )
+    ]
+    return out.reshape(*x.shape[:-2], *both(kernel_size), high, wide)
+
+
+def folded(x: Any, output_size: Any, **settings: Any) -> Any:
+    parts = flat(x, 4).flatten(1, 2).flatten(2)
+    out = F.fold(parts, output_size, x.shape[-4:-2], **settings)
+    return out.reshape(*x.shape[:-4], *output_size)
+
+
+def both(value: Any) -> Any:
+    return value if isinstance(value, tuple) else (value, value)
+
+
 NETWORKS = {
     "softmax": torch.softmax,
     "log_softmax": torch.log_softmax,
     "layer_norm": normed,
+    "rms_norm": rms_normed,
+    "batch_norm": batch_normed,
+    "conv2d": convolved,
+    "unfold": unfolded,
+    "fold": folded,
+    "max_pool2d": pooled(F.max_pool2d),
+    "avg_pool2d": pooled(F.avg_pool2d),
     "cross_entropy": losses,
     "attention": attention,
 }

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from .order import ORDERS, SCANS
+
 
 def axes(x: Any, axis: Any) -> Any:
     """PyTorch takes an empty tuple for all axes; NumPy for none."""
@@ -20,12 +22,27 @@ def reduce(function: Callable[..., Any]) -> Callable[..., Any]:
     return reduced
 
 
+def product(x: Any, axis: Any, keepdims: bool) -> Any:
+    """PyTorch's prod takes one axis."""
+    axis = axes(x, axis)
+    axis = axis if isinstance(axis, tuple) else (axis,)
+    for a in sorted((a % max(x.ndim, 1) for a in axis), reverse=True):
+        x = x.prod(a, keepdim=keepdims)
+    return x * 1
+
+
 REDUCTIONS = {
+    **ORDERS,
+    **SCANS,
     "sum": reduce(torch.sum),
     "mean": reduce(torch.mean),
     "var": lambda x, axis, ddof, keepdims: reduce(torch.var)(
         x, axis, keepdims, correction=ddof
     ),
+    "std": lambda x, axis, ddof, keepdims: reduce(torch.std)(
+        x, axis, keepdims, correction=ddof
+    ),
+    "prod": product,
     "max": reduce(torch.amax),
     "min": reduce(torch.amin),
     "logsumexp": reduce(torch.logsumexp),

@@ -72,7 +72,49 @@ def summed_to(x: Any, shape: Any) -> Any:
     return x.sum_to_size(shape)
 
 
+def added(x: Any, value: Any, key: Any) -> Any:
+    picked = np.empty(tuple(x.shape))[key]
+    return x + placed(value.expand(np.shape(picked)), key, tuple(x.shape))
+
+
+def flipped(x: Any, axis: Any) -> Any:
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis).astype(int).tolist()
+    return torch.flip(x, tuple(axes))
+
+
+def rolled(x: Any, shift: Any, axis: Any) -> Any:
+    if axis is None:
+        return torch.roll(x, shift)
+    axes = np.atleast_1d(axis).astype(int)
+    shifts = np.broadcast_to(shift, axes.shape)
+    return torch.roll(x, shifts.tolist(), axes.tolist()) if len(axes) else x * 1
+
+
+def in_a_row(x: Any, repeats: Any, axis: Any) -> Any:
+    counts = torch.as_tensor(repeats, dtype=torch.long)
+    return torch.repeat_interleave(x, counts, axis)
+
+
+def tiled(x: Any, reps: Any) -> Any:
+    return torch.tile(x, reps if isinstance(reps, tuple) else (reps,))
+
+
 SHAPES = {
+    "swapaxes": lambda x, axis1, axis2: torch.swapaxes(x, axis1, axis2),
+    "moveaxis": torch.moveaxis,
+    "ravel": torch.ravel,
+    "flip": flipped,
+    "roll": rolled,
+    "hstack": lambda *xs: torch.hstack(xs),
+    "vstack": lambda *xs: torch.vstack(xs),
+    "tile": tiled,
+    "repeat": in_a_row,
+    "add_at": added,
+    "diagonal": lambda x, offset, axis1, axis2: x.diagonal(offset, axis1, axis2),
+    "trace": lambda x, offset, axis1, axis2: x.diagonal(offset, axis1, axis2).sum(-1),
+    "diag": lambda x, k: torch.diag(x, k),
+    "tril": lambda x, k: torch.tril(x, k),
+    "triu": lambda x, k: torch.triu(x, k),
     "astype": lambda x, dtype: x * 1,
     "sum_to": summed_to,
     "broadcast_to": repeated,

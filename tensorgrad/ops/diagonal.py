@@ -1,3 +1,0 @@
-"""Diagonals and triangles of matrices."""
-
-__all__: list[str] = []

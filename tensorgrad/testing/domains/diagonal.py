@@ -1,5 +1,0 @@
-"""Domains of diagonals and triangles."""
-
-from .draws import Domain
-
-DIAGONALS: dict[str, Domain] = {}

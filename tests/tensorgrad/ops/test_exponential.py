@@ -1,0 +1,113 @@
+"""Exponentials, logarithms, powers and roots: special numbers, precision, kinks."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import REGISTRY, Tensor, grad
+from tests.tensorgrad.ops.special import (
+    DTYPES,
+    check_integers,
+    check_kinks,
+    check_slopes,
+    check_square,
+    check_values,
+    inf,
+    nan,
+    nth,
+)
+
+NAMES = [n for n in tg.ops.exponential.__all__ if n != "power_constant"]
+DIFFERS = {
+    "cbrt": lambda x: x == 0,  # PyTorch has none: sign(x) |x|^(1/3) gives NaN
+    "hypot": lambda x, y: (x == 0) & (y == 0),  # NaN
+    "logaddexp": lambda x, y: (x == -inf) & (y == -inf),  # NaN
+    "logaddexp2": lambda x, y: (x == -inf) & (y == -inf),  # NaN
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_special_numbers(name: str, dtype: str) -> None:
+    check_values(name, dtype)
+    check_slopes(name, dtype, DIFFERS.get(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_integers(name: str) -> None:
+    check_integers(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_elements_keep_their_places(name: str) -> None:
+    check_square(getattr(tg, name), len(REGISTRY[name].inputs))
+
+
+@pytest.mark.parametrize(
+    ("function", "values", "expected"),
+    [
+        (tg.sqrt, [[-1, 0, 4]], [[nan, inf, 0.25]]),
+        (tg.cbrt, [[-8, -0.0, 0.0, 8]], [[1 / 12, inf, inf, 1 / 12]]),
+        (tg.log, [[0, 2]], [[inf, 0.5]]),
+        (tg.log2, [[0, 2]], [[inf, 0.5 / math.log(2)]]),
+        (tg.log10, [[0, 2]], [[inf, 0.5 / math.log(10)]]),
+        (tg.log1p, [[-1, 1]], [[inf, 0.5]]),
+        (tg.hypot, [[0.0, -0.0, 3], [0.0, 0.0, 4]], [[0, 0, 0.6], [0, 0, 0.8]]),
+        (tg.hypot, [[0, 0], 0], [[0, 0], 0]),
+        (tg.hypot, [[-2, 0], [0, -2]], [[-1, 0], [0, -1]]),
+        (tg.logaddexp, [[-inf, -inf, 5], [-inf, 5, -inf]], [[0, 0, 1], [0, 1, 0]]),
+        (tg.logaddexp2, [[-inf, -inf, 5], [-inf, 5, -inf]], [[0, 0, 1], [0, 1, 0]]),
+        (tg.logaddexp, [[inf, 3], [0, 3]], [[1, 0.5], [0, 0.5]]),
+        (tg.power, [[0, 0, 0], [2, 1, 0]], [[0, 1, 0], [0, 0, 0]]),
+        (tg.power, [[-2, -2], [3, 2]], [[12, -4], [nan, nan]]),
+        (tg.power, [[0], [-1]], [[-inf], [-inf]]),
+        (tg.power, [[-2, 2], [0, 0]], [[0, 0], [nan, math.log(2)]]),
+    ],
+)
+def test_kinks(function: Any, values: Any, expected: Any) -> None:
+    check_kinks(function, values, expected)
+
+
+def test_at_the_origin_every_derivative_of_hypot_is_0() -> None:
+    for n in (1, 2, 3):
+        assert nth(tg.hypot, n, 0.0, 0.0)[0] == 0
+
+
+def test_mixed_derivatives_of_a_power_where_the_exponent_is_0() -> None:
+    x, y = (Tensor(np.array(v), requires_grad=True) for v in (2.0, 0.0))
+    gx, gy = grad(tg.power(x, y), [x, y], create_graph=True)
+    assert grad(gx, y, retain_graph=True).item() == grad(gy, x).item() == 0.5
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 4.0])
+def test_whole_powers_are_smooth_at_0(exponent: float) -> None:
+    def function(x: Any) -> Any:
+        return tg.power_constant(x, exponent=exponent)
+
+    found = [nth(function, n, 0.0)[0] for n in range(5)]
+    assert found == [math.factorial(n) * (n == exponent) for n in range(5)]
+
+
+def test_large_and_small_numbers_without_a_warning() -> None:
+    for op in (tg.logaddexp, tg.logaddexp2):
+        x, y = [2000.0, -2000.0, 1e30, 0.0], [0.0, 0.0, -1e30, 2000.0]
+        assert nth(op, 0, x, y) == [[2000, 0, 1e30, 2000]]
+        assert nth(op, 1, x, y) == [[1, 0, 1, 0], [0, 1, 0, 1]]
+        for n in (2, 3):
+            assert nth(op, n, x, y)[0] == [0, 0, 0, 0]
+    assert nth(tg.expm1, 1, -1000.0) == [0]
+    assert nth(tg.hypot, 1, 1e300, 1e300) == pytest.approx([0.5**0.5] * 2)
+    assert nth(tg.hypot, 1, 3e-300, 4e-300) == pytest.approx([0.6, 0.8])
+
+
+def test_digits_that_a_naive_formula_loses() -> None:
+    x = np.array([-40.0, -1e-9, 1e-9])
+    np.testing.assert_allclose(nth(tg.expm1, 1, x)[0], np.exp(x), rtol=1e-15)
+    np.testing.assert_allclose(tg.log1p(x[1:]), x[1:], rtol=1e-8)
+    # 1 / (1 + e^40), of two numbers whose sum has no digits left for it
+    for op, base in ((tg.logaddexp, math.e), (tg.logaddexp2, 2)):
+        found = nth(op, 1, 1e9, 1e9 + 40)[0]
+        np.testing.assert_allclose(found, 1 / (1 + base**40.0), rtol=1e-13)
