@@ -11,7 +11,7 @@
 import importlib
 from typing import Any
 
-from . import errors, ops
+from . import errors, functional, ops
 from .allocator import keep_freed_memory
 from .differentiate import backward, grad
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
@@ -28,6 +28,7 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "errors",
+    "functional",
     "fused",
     "grad",
     "is_grad_enabled",

@@ -255,11 +255,18 @@ def shape_of(x: Any) -> Any:
     return tuple([y.shape for y in x]) if type(x) is tuple else x.shape
 
 
-class Alias:
+class Plumbing:
+    """What the graph has beside ops: one input, and nothing that a user calls."""
+
+    inputs: tuple[str, ...] = ("x",)
+    variadic, settings = False, dict[str, Any]()
+    kinks = ""
+
+
+class Alias(Plumbing):
     """The identity, as a node of its own: one tensor in two roles has two gradients."""
 
     name = "alias"
-    settings: dict[str, Any] = {}
 
     def gradients(self, node: Node, g: Any, parents: Any) -> Any:
         return [g]
@@ -267,7 +274,7 @@ class Alias:
     recorded_gradients = gradients
 
 
-class Pick:
+class Pick(Plumbing):
     """Output i of an op that has several.
 
     A Tensor has one node, and a node one gradient. So each output gets a small node
@@ -275,7 +282,6 @@ class Pick:
     """
 
     name = "pick"
-    settings: dict[str, Any] = {}
 
     def gradients(self, node: Node, g: Any, parents: Any) -> Any:
         i, n = node.saved

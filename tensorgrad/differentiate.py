@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import GraphError, ShapeError
 from .graph import Node, Variable, add, freed, walk, wrap
+from .memory import alone
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -108,17 +110,13 @@ def grad(
             raise GraphError(f"grad: input {i} (shape {x.shape}) is not tracked")
     seeds = [seed(y, g, create_graph) for y, g in zip(ys, gs, strict=True)]
     targets = {x.node for x in xs}
-    within = leading_to(targets, [node for node, _ in seeds])
-    found = {}
-    for node, g, parts in walk(
-        [(node, g) for node, g in seeds if node in within],
+    found = flow(
+        seeds,
+        targets,
+        leading_to(targets, [node for node, _ in seeds]),
         retain_graph=create_graph if retain_graph is None else retain_graph,
         create_graph=create_graph,
-        within=within,
-    ):
-        del parts  # held until the next step, it would make them look shared
-        if node in targets:
-            found[node] = kept(node, g)
+    )
     for i, x in enumerate(xs):
         if x.node not in found and not allow_unused:
             raise GraphError(
@@ -134,23 +132,66 @@ def again(g: Any) -> Any:
     return g if g is None else wrap(g._data, g.node)
 
 
-def leading_to(targets: set[Any], outputs: list[Node]) -> set[Node]:
+def flow(
+    seeds: list[tuple[Node, Any]],
+    targets: set[Node],
+    within: set[Node] | None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Node, Any]:
+    """The gradient that arrives at each target, as a Tensor; none where none does.
+
+    With `within`, only those nodes are visited, such as `leading_to` gives.
+    """
+    found: dict[Node, Any] = {}
+    for node, g, gradients in walk(
+        [(node, g) for node, g in seeds if within is None or node in within],
+        retain_graph=retain_graph,
+        create_graph=create_graph,
+        within=within,
+    ):
+        del gradients  # held until the next step, it would make them look shared
+        if node in targets:
+            found[node] = g
+        del g
+    for node in found:  # an interior node's gradient may have gone elsewhere too
+        if create_graph:
+            found[node] = wrap(found[node]._data, found[node].node)
+        else:
+            own = alone(found[node])
+            found[node] = wrap(found[node] if own else np.array(found[node]))
+    return found
+
+
+def leading_to(targets: set[Node], outputs: list[Node]) -> set[Node]:
     """The nodes on a path from some output down to some target.
 
     Down from the outputs first; then up, as a node is useful if a parent is.
     """
     oldest = min((node.order for node in targets), default=0)
-    reached, todo = set(outputs), list(outputs)
+    return useful(targets, made_since(oldest, outputs))
+
+
+def useful(targets: set[Node], nodes: list[Node]) -> set[Node]:
+    """Those of `nodes`, parents first, that are a target or come from one."""
+    found: set[Node] = set()
+    for node in nodes:
+        if node in targets or not found.isdisjoint(node.parents):
+            found.add(node)
+    return found
+
+
+def made_since(order: int, outputs: list[Node]) -> list[Node]:
+    """The outputs and what they were made from, back to `order`, parents first."""
+    reached = {node for node in outputs if node.order >= order}
+    todo = list(reached)
     while todo:
         node = todo.pop()
         if node.saved is None:
             raise freed(node)
         for parent in node.parents:
-            if parent and parent.order >= oldest and parent not in reached:
+            if parent and parent.order >= order and parent not in reached:
                 reached.add(parent)
                 todo.append(parent)
-    useful: set[Node] = set()
-    for node in sorted(reached, key=lambda node: node.order):  # parents first
-        if node in targets or not useful.isdisjoint(node.parents):
-            useful.add(node)
-    return useful
+    return sorted(reached, key=attrgetter("order"))

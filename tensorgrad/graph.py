@@ -201,7 +201,8 @@ def add(x: Any, y: Any) -> Any:
         return tuple(
             [b if a is None else a if b is None else add(a, b) for a, b in pairs]
         )
-    if isinstance(x, Variable):  # under create_graph: recorded, under no_grad too
+    # under create_graph: recorded, under no_grad too
+    if isinstance(x, Variable) and not recording():
         with set_mode(ON):
             return x + y
     return x + y

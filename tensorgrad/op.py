@@ -35,7 +35,7 @@ from . import call
 from .differentiate import grad
 from .errors import DefinitionError, GraphError, ShapeError
 from .graph import Node, wrap
-from .mode import ON, set_mode
+from .mode import ON, recording, set_mode
 
 REGISTRY: dict[str, Op] = {}
 
@@ -173,11 +173,13 @@ class Op:
         self, node: Node, g: Any, parents: Sequence[Node | None]
     ) -> list[Any]:
         """The same on Tensors, so that the gradients can be differentiated again."""
-        with set_mode(ON):
-            saved = self._reopened(node)
-            if self.definition is not None:
-                return self._partials(g, saved, parents)
-            return self.gradients(node, g, parents, saved)
+        if not recording():  # asked first: entering a mode costs as much as an op
+            with set_mode(ON):
+                return self.recorded_gradients(node, g, parents)
+        saved = self._reopened(node)
+        if self.definition is not None:
+            return self._partials(g, saved, parents)
+        return self.gradients(node, g, parents, saved)
 
     def _together(
         self, g: Any, parents: Sequence[Node | None], saved: Any
@@ -219,25 +221,22 @@ class Op:
             gx = REGISTRY["astype"].call(gx, dtype=parent.dtype)
         return gx
 
-    def _reopened(self, node: Node) -> tuple[Any, ...]:
+    def _reopened(self, node: Node) -> list[Any]:
         """What was saved, its inputs and output as Tensors in the graph again.
 
         d(x * y)/dx = g * y, and the y that was saved is a bare array. To differentiate
         that product in its turn, y must be a Tensor on the node that it came from, its
         parent's; the output goes on this node itself. Nothing is computed again.
         """
-
-        def open_(value: Any, node: Node | None) -> Any:
-            return value if value is None or node is None else wrap(value, node)
-
-        n = len(self.inputs)
-        inputs, out, rest = node.saved[:n], node.saved[n], node.saved[n + 1 :]
+        saved, n = list(node.saved), len(self.inputs)
         if not self.variadic:
-            inputs = tuple(map(open_, inputs, node.parents))
-        elif inputs[0] is not None:
-            inputs = (tuple(map(open_, inputs[0], node.parents)),)
-        out = call.pick(out, node) if type(out) is tuple else open_(out, node)
-        return (*inputs, out, *rest)
+            for i, parent in enumerate(node.parents):
+                saved[i] = opened(saved[i], parent)
+        elif saved[0] is not None:
+            saved[0] = tuple(map(opened, saved[0], node.parents))
+        out = saved[n]
+        saved[n] = call.pick(out, node) if type(out) is tuple else opened(out, node)
+        return saved
 
     def _partials(self, g: Any, saved: Any, parents: Sequence[Any]) -> list[Any]:
         """The definition's partial derivatives, with respect to fresh aliases.
@@ -251,6 +250,11 @@ class Op:
         wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
         found = iter(grad(out, wanted, g, create_graph=True))
         return [None if parent is None else next(found) for parent in parents]
+
+
+def opened(value: Any, node: Node | None) -> Any:
+    """A saved array as a Tensor on the node that it came from, if it has one."""
+    return value if value is None or node is None else wrap(value, node)
 
 
 # --- decorators ------------------------------------------------------------------

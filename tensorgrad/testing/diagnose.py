@@ -149,7 +149,7 @@ def _kink(problem: Problem, before: float, after: float, analytic: float) -> str
 def _kinks(problem: Problem) -> list[tuple[str, str]]:
     """The ops in the graph that have a rule for their kinks."""
     ops = {node.op for node in _nodes(problem)}
-    return sorted((op.name, op.kinks) for op in ops if getattr(op, "kinks", ""))
+    return sorted((op.name, op.kinks) for op in ops if op.kinks)
 
 
 def _nodes(problem: Problem) -> Iterator[Node]:

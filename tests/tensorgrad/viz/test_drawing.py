@@ -23,6 +23,13 @@ needs_dot = pytest.mark.skipif(
 )
 
 
+def test_what_is_no_op_is_drawn_too() -> None:
+    x = leaf(2)
+    first, _ = tg.unstack(tg.functional.checkpoint(tg.sin, x.copy()))
+    text = draw(first).dot
+    assert all(name in text for name in ("alias", "checkpoint", "unstack"))
+
+
 def test_a_freed_graph_is_said_to_be_freed() -> None:
     x = leaf(2)
     half = x * 2.0
