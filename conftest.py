@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 
 pytest_plugins = ["tensorgrad.testing.plugin"]
+# Tables of other packages' functions: the tests that use them import them, or skip.
+collect_ignore_glob = ["tests/tensorgrad/in_*/*"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

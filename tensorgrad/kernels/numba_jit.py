@@ -1,5 +1,8 @@
 """The compiler's settings, and the scalar functions that the kernels share.
 
+An `@overload` is what compiled code calls in place of the Python function of that name.
+The function itself runs under NUMBA_DISABLE_JIT=1, to step through a kernel.
+
 What makes LLVM write vector instructions here, and keeps NaN and infinity right:
 `error_model="numpy"` (no branch on a zero divisor), constants in the array's own
 dtype (a bare 0.5 is float64 and would widen the loop), and sums in functions of
@@ -12,7 +15,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
 from numba.core.caching import FunctionCache
 from numba.extending import overload
 
@@ -54,11 +57,15 @@ def compiled(function):
 
 def helper(function):
     """A function that kernels call; `contract` allows fused multiply-add only."""
+    if config.DISABLE_JIT:
+        return np.errstate(all="ignore")(function)  # compiled code never warns
     return njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
 
 
 def reduction(function):
     """A helper that sums: its terms may be added in any order, so in vectors."""
+    if config.DISABLE_JIT:
+        return helper(function)
     flags = {"contract", "reassoc", "nsz"}
     return njit(nogil=True, error_model="numpy", fastmath=flags)(function)
 
@@ -96,6 +103,7 @@ _MAGIC_BITS = np.int32(_MAGIC.view(np.int32) - 127)
 
 def exp(x):
     """e^x for x <= 0 or NaN; at float32 below -87.3 zero, never a subnormal."""
+    return _exp_single(x) if type(x) is np.float32 else np.exp(x)
 
 
 @helper
@@ -128,6 +136,7 @@ _FOUR = np.float32(4)
 
 def erf(x):
     """The error function, to 1e-7 at float32 and to rounding at float64."""
+    return _erf_single(x) if type(x) is np.float32 else math.erf(x)
 
 
 @helper
@@ -155,6 +164,9 @@ def order(x):
 
     A maximum of floats is not, as long as NaN has to be respected.
     """
+    single = type(x) is np.float32
+    bits = x.view(np.int32 if single else np.int64)
+    return bits ^ (bits >> (31 if single else 63) & (_LOW_31 if single else _LOW_63))
 
 
 @overload(order)
@@ -172,6 +184,9 @@ def _order(x):
 
 def unorder(key):
     """The float that `order` made this integer from."""
+    single = type(key) is np.int32
+    bits = key ^ (key >> (31 if single else 63) & (_LOW_31 if single else _LOW_63))
+    return bits.view(np.float32 if single else np.float64)
 
 
 @overload(unorder)

@@ -8,9 +8,11 @@ from . import (
     dot_product_attention,
     elementwise,
     exponential,
+    factorizations,
     index,
+    inverses,
     join,
-    linalg,
+    matrix_norms,
     norms,
     order,
     probability,
@@ -28,9 +30,11 @@ from .diagonals import *
 from .dot_product_attention import *
 from .elementwise import *
 from .exponential import *
+from .factorizations import *
 from .index import *
+from .inverses import *
 from .join import *
-from .linalg import *
+from .matrix_norms import *
 from .norms import *
 from .order import *
 from .probability import *
@@ -49,9 +53,11 @@ __all__ += diagonals.__all__
 __all__ += dot_product_attention.__all__
 __all__ += elementwise.__all__
 __all__ += exponential.__all__
+__all__ += factorizations.__all__
 __all__ += index.__all__
+__all__ += inverses.__all__
 __all__ += join.__all__
-__all__ += linalg.__all__
+__all__ += matrix_norms.__all__
 __all__ += norms.__all__
 __all__ += order.__all__
 __all__ += probability.__all__

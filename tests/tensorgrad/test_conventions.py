@@ -95,6 +95,11 @@ def triangles() -> None:
         one, two = map(np.array, gradients(ours, other, x))
         np.testing.assert_allclose(one, one.T)
         np.testing.assert_allclose(one, two)
+    uneven = np.array([[2.0, 9.0], [0.5, 1.0]])
+    half = (uneven + uneven.T) / 2
+    np.testing.assert_array_equal(tg.eigh(uneven)[0], np.linalg.eigh(half)[0])
+    found = torch.linalg.eigh(torch.tensor(uneven))[0]
+    np.testing.assert_allclose(found, torch.linalg.eigh(torch.tensor(x))[0])
 
 
 def signs() -> None:
@@ -154,7 +159,7 @@ EXAMPLES: dict[str, Callable[[], None]] = {
     "`sort` of equal elements": order_of_equals,
     "`solve(x, y)`": stacks_of_vectors,
     "`det` of a singular matrix": singular,
-    "`cholesky`, `eigh`": triangles,
+    "`cholesky`, `eigh` of what is not symmetric": triangles,
     "signs of `eigh`, `svd`, `qr`": signs,
     "`softplus`": far_out,
     "`sinc` near 0": near_zero,
