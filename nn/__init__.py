@@ -11,11 +11,12 @@
 
 from . import init, losses, optim, schedules
 from .attention import MultiHeadAttention, merge_heads, split_heads
+from .convolution import AvgPool2d, Conv2d, MaxPool2d
 from .layers import (
     GELU,
     Dropout,
     Embedding,
-    LayerNorm,
+    Flatten,
     Linear,
     ModuleList,
     ReLU,
@@ -23,16 +24,25 @@ from .layers import (
     Sigmoid,
     Tanh,
 )
-from .module import Module, Parameter
+from .module import Buffer, Module, Parameter
+from .norms import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
 
 __all__ = [
     "Module",
     "Parameter",
+    "Buffer",
     "ModuleList",
     "Sequential",
     "Linear",
     "Embedding",
+    "Conv2d",
+    "MaxPool2d",
+    "AvgPool2d",
+    "Flatten",
     "LayerNorm",
+    "RMSNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Dropout",
     "MultiHeadAttention",
     "merge_heads",

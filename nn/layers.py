@@ -1,4 +1,4 @@
-"""Layers: lists of modules, linear maps, embeddings, norms, dropout, activations.
+"""Layers: lists of modules, linear maps, embeddings, dropout, activations.
 
 `rng` is a numpy.random.Generator, or a seed for a new one; without it the operating
 system seeds one, so two runs differ.
@@ -155,28 +155,6 @@ class Embedding(Module):
         return ", ".join(map(str, self.weight.shape))
 
 
-class LayerNorm(Module):
-    """(x - mean) / sqrt(variance + eps) * weight + bias, over the last axis, of `dim`.
-
-    weight (dim,) starts as ones, bias (dim,) as zeros.
-    """
-
-    def __init__(self, dim: int, eps: float = 1e-5, bias: bool = True) -> None:
-        positive("LayerNorm", dim=dim)
-        if not 0 <= eps < math.inf:
-            raise ConfigError(f"LayerNorm: eps={eps} must be 0 or more")
-        self.eps = eps
-        self.weight = init.ones_(empty(dim))
-        self.bias = init.zeros_(empty(dim)) if bias else None
-
-    def forward(self, x: Any) -> Any:
-        return tg.layer_norm(x, self.weight, self.bias, eps=self.eps)
-
-    def extra_repr(self) -> str:
-        bias = ", bias=False" * (self.bias is None)
-        return f"{self.weight.shape[0]}, eps={self.eps}{bias}"
-
-
 class Dropout(Module):
     """x * m, m being 0 with probability p and else 1 / (1 - p); x when not training.
 
@@ -204,6 +182,24 @@ class Dropout(Module):
 
     def extra_repr(self) -> str:
         return f"{self.p}"
+
+
+class Flatten(Module):
+    """The axes from `start_dim` on as one: images (B, C, H, W) -> (B, C H W).
+
+    >>> Flatten()(Tensor(np.zeros((2, 3, 4, 4)))).shape
+    (2, 48)
+    """
+
+    def __init__(self, start_dim: int = 1) -> None:
+        self.start_dim = start_dim
+
+    def forward(self, x: Any) -> Any:
+        lead, rest = x.shape[: self.start_dim], x.shape[self.start_dim :]
+        return tg.reshape(x, shape=(*lead, math.prod(rest)))
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}" * (self.start_dim != 1)
 
 
 class ReLU(Module):

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad import Tensor
-from tensorgrad.errors import DefinitionError, DtypeError, StateDictError
+from tensorgrad.errors import DefinitionError, DtypeError
 from tensorgrad.graph import next_order
 
 from .outline import outline
+from .state import load
 
 T = TypeVar("T")
 
@@ -34,6 +35,19 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=requires_grad, dtype=dtype)
 
 
+class Buffer(Tensor):
+    """A tensor that is saved with a module and not trained, such as a running mean.
+
+    What is computed from one is a plain Tensor; what is assigned in its place, or
+    written to it, becomes the buffer's new value.
+
+    >>> Buffer(np.zeros(2))
+    Buffer([0., 0.], dtype=float64)
+    """
+
+    __slots__ = ()
+
+
 class Module:
     """A function with parameters: subclass it, assign them, and define `forward`.
 
@@ -49,10 +63,10 @@ class Module:
     >>> [name for name, _ in scale.named_parameters()]
     ['factor']
 
-    Attributes that are a Parameter or a Module belong to it, in the order in which
-    they were assigned; a ModuleList holds many. `super().__init__()` may be called,
-    and need not be. One parameter under several names is tied: it is listed, counted
-    and saved once, under the first.
+    Attributes that are a Parameter, a Buffer or a Module belong to it, in the order in
+    which they were assigned; a ModuleList holds many. `super().__init__()` may be
+    called, and need not be. One parameter under several names is tied: it is listed,
+    counted and saved once, under the first.
     """
 
     training: bool = True
@@ -68,6 +82,9 @@ class Module:
             value._rename(name)
         elif isinstance(value, list | tuple | dict):
             refuse_hidden(self, name, value)
+        elif value is not None and isinstance(vars(self).get(name), Buffer):
+            kept = isinstance(value, Parameter | Buffer)
+            value = value if kept else Buffer(value)
         object.__setattr__(self, name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -100,22 +117,30 @@ class Module:
             if isinstance(child, Module) and child not in above:
                 yield from child._paths(f"{path}{name}.", above)
 
-    def _tied(self) -> list[tuple[list[str], Parameter]]:
-        """Each parameter with all of its names, the first of which is its own."""
-        tied: dict[int, tuple[list[str], Parameter]] = {}
+    def _tied(self, *kinds: type[T]) -> list[tuple[list[str], T]]:
+        """Each tensor of those kinds with its names, the first of which is its own."""
+        tied: dict[int, tuple[list[str], T]] = {}
         for path, module in self._paths():
             for name, value in module._members():
-                if isinstance(value, Parameter):
+                if isinstance(value, kinds):
                     tied.setdefault(id(value), ([], value))[0].append(path + name)
         return list(tied.values())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, parameter), each parameter once: a tied one under its first name."""
-        return ((names[0], parameter) for names, parameter in self._tied())
+        return ((names[0], parameter) for names, parameter in self._tied(Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
         """Each parameter once."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """(name, buffer), each buffer once."""
+        return ((names[0], buffer) for names, buffer in self._tied(Buffer))
+
+    def register_buffer(self, name: str, value: ArrayLike | Tensor) -> None:
+        """Hold a copy of `value` as the attribute `name`: saved, and not trained."""
+        setattr(self, name, Buffer(value))
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """(name, module), this one first, under the name ''."""
@@ -171,9 +196,9 @@ class Module:
         return self
 
     def to(self, dtype: Any) -> Self:
-        """Convert the parameters in place to another floating dtype.
+        """Convert parameters and buffers of floats in place to another floating dtype.
 
-        Their gradients are forgotten; an optimiser made before must be made anew.
+        Gradients are forgotten; an optimiser made before must be made anew.
         """
         if np.dtype(dtype).kind != "f":
             raise DtypeError(f"parameters are floats: {np.dtype(dtype)} is not")
@@ -184,17 +209,20 @@ class Module:
             parameter._data = parameter._data.astype(dtype)
             parameter.requires_grad = tracked
             parameter.zero_grad()
+        for _, buffer in self.named_buffers():
+            if buffer.dtype.kind == "f":
+                buffer._data = buffer._data.astype(dtype)
         return self
 
     # --- saving and loading
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """The parameters by name, read-only and without a copy.
+        """The parameters and buffers by name, read-only and without a copy.
 
         Later training leaves them as they are: it writes elsewhere, as long as
         someone holds them.
         """
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        return {names[0]: t.data for names, t in self._tied(Parameter, Buffer)}
 
     def load_state_dict(
         self, state: Mapping[str, ArrayLike], strict: bool = True
@@ -205,27 +233,7 @@ class Module:
         parameter's dtype. StateDictError lists all that is missing or unexpected (not
         with strict=False) and every wrong shape; then nothing was changed.
         """
-        tied, values = self._tied(), []
-        known = {name for names, _ in tied for name in names}
-        missing: dict[str, tuple[int, ...]] = {}
-        unexpected = {n: as_array(v).shape for n, v in state.items() if n not in known}
-        wrong: list[str] = []
-        for names, parameter in tied:
-            given = {name: as_array(state[name]) for name in names if name in state}
-            wrong += misfits(parameter, given)
-            if given:
-                values.append((parameter, next(iter(given.values()))))
-            else:
-                missing[names[0]] = parameter.shape
-        if wrong or (strict and (missing or unexpected)):
-            raise StateDictError(
-                f"{type(self).__name__}.load_state_dict: "
-                f"{differences(missing, unexpected, wrong)}. Nothing was changed. Was "
-                "it saved from a model of another size or kind?"
-            )
-        for parameter, array in values:
-            parameter.writable()[...] = array
-        return list(missing), list(unexpected)
+        return load(type(self).__name__, self._tied(Parameter, Buffer), state, strict)
 
     # --- repr
 
@@ -258,40 +266,12 @@ def mark(outs: tuple[Any, ...], since: int, label: str) -> None:
 
 
 def refuse_hidden(owner: Module, name: str, value: Any) -> None:
-    """An error for modules or parameters inside a plain list, tuple or dict."""
+    """An error for modules and their tensors inside a plain list, tuple or dict."""
     for item in value.values() if isinstance(value, dict) else value:
-        if isinstance(item, Module | Parameter):
+        if isinstance(item, Module | Parameter | Buffer):
             kind = type(value).__name__
             raise DefinitionError(
                 f"{type(owner).__name__}.{name}: in a plain {kind}, a "
-                f"{type(item).__name__} is hidden from parameters(). Use a ModuleList, "
-                "or an attribute for each"
+                f"{type(item).__name__} is hidden from parameters() and state_dict(). "
+                "Use a ModuleList, or an attribute for each"
             )
-
-
-def as_array(value: Any) -> NDArray[Any]:
-    return value.data if isinstance(value, Tensor) else np.asarray(value)
-
-
-def misfits(parameter: Parameter, given: dict[str, NDArray[Any]]) -> Iterator[str]:
-    """What is wrong with the values that a parameter's names stand for."""
-    first = next(iter(given), "")
-    for name, array in given.items():
-        if array.dtype.kind not in "fiub":
-            yield f"{name} holds {array.dtype}, not numbers"
-        elif array.shape != parameter.shape:
-            yield f"{name} {array.shape} should be {parameter.shape}"
-        elif name != first and not np.array_equal(array, given[first]):
-            yield f"{name} differs from {first}, to which it is tied"
-
-
-def differences(
-    missing: Mapping[str, Any], unexpected: Mapping[str, Any], wrong: list[str]
-) -> str:
-    """ "missing: a (2, 3); unexpected: b (4,), c (4,)", and so on, in one line."""
-    parts = {
-        "missing": [f"{name} {shape}" for name, shape in missing.items()],
-        "unexpected": [f"{name} {shape}" for name, shape in unexpected.items()],
-        "wrong": wrong,
-    }
-    return "; ".join(f"{k}: {', '.join(found)}" for k, found in parts.items() if found)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, StateDictError
 
-from .module import differences
+from .state import differences
 
 Array = NDArray[Any]
 Named = Tensor | tuple[str, Tensor]

@@ -9,34 +9,10 @@ from hypothesis import strategies as st
 
 import nn
 import tensorgrad as tg
-from nn import Dropout, Embedding, LayerNorm, Linear, ModuleList, Sequential
+from nn import Dropout, Embedding, Linear, ModuleList, Sequential
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
-
-
-def compare(
-    ours: nn.Module, theirs: Any, shape: tuple[int, ...], seed: int = 0
-) -> None:
-    """Equal values and gradients in float64, with our parameters' values in both."""
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(seed)
-    ours.to(np.float64)
-    for p in ours.parameters():
-        nn.init.normal_(p, rng=rng)
-    theirs.to(torch.float64)
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in ours.state_dict().items()})
-    data = rng.standard_normal(shape)
-    x, tx = Tensor(data, requires_grad=True), torch.tensor(data, requires_grad=True)
-    out, tout = ours(x), theirs(tx)
-    weight = rng.standard_normal(out.shape)
-    out.backward(weight)
-    tout.backward(torch.tensor(weight))
-    close = {"rtol": 1e-10, "atol": 1e-10}  # float64, sums in another order
-    np.testing.assert_allclose(out.data, tout.detach(), **close)
-    np.testing.assert_allclose(x.grad.data, tx.grad, **close)
-    named = dict(theirs.named_parameters())
-    for name, p in ours.named_parameters():
-        np.testing.assert_allclose(p.grad.data, named[name].grad, **close)
+from tests.nn.beside import compare
 
 
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (2, 3, 4), (0, 4)])
@@ -44,13 +20,6 @@ def compare(
 def test_linear_is_pytorchs(shape: tuple[int, ...], bias: bool) -> None:
     torch = pytest.importorskip("torch")
     compare(Linear(4, 3, bias), torch.nn.Linear(4, 3, bias), shape)
-
-
-@pytest.mark.parametrize("shape", [(6,), (5, 6), (2, 3, 6)])
-@pytest.mark.parametrize("bias", [True, False])
-def test_layer_norm_is_pytorchs(shape: tuple[int, ...], bias: bool) -> None:
-    torch = pytest.importorskip("torch")
-    compare(LayerNorm(6, 1e-3, bias), torch.nn.LayerNorm(6, 1e-3, bias=bias), shape)
 
 
 def test_a_sequential_with_activations_is_pytorchs() -> None:
@@ -147,8 +116,6 @@ def test_layers_start_where_pytorchs_do() -> None:
         assert 0.08 < np.abs(p.data).max() <= 0.1
         assert p.dtype == np.float32
     assert abs(linear.weight.data.std() - 0.1 / 3**0.5) < 0.002
-    norm = LayerNorm(3)
-    assert (norm.weight.tolist(), norm.bias.tolist()) == ([1, 1, 1], [0, 0, 0])
     table = Embedding(100, 100, rng=0).weight.data
     assert abs(table.std() - 1) < 0.05
 
@@ -168,9 +135,6 @@ def test_a_seed_or_generator_decides_the_weights() -> None:
         lambda: Linear(1, -1),
         lambda: Linear(1.5, 1),  # type: ignore[arg-type]
         lambda: Embedding(0, 3),
-        lambda: LayerNorm(0),
-        lambda: LayerNorm(3, eps=-1),
-        lambda: LayerNorm(3, eps=float("nan")),
         lambda: Dropout(1.1),
         lambda: Dropout(float("nan")),
         lambda: nn.GELU("exact"),
@@ -180,6 +144,20 @@ def test_settings_out_of_range_are_refused(make: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("start_dim", "shape"),
+    [(1, (2, 12)), (0, (24,)), (2, (2, 3, 4)), (-1, (2, 3, 2, 2))],
+)
+def test_flatten_joins_the_last_axes(start_dim: int, shape: tuple[int, ...]) -> None:
+    x = Tensor(np.arange(24.0).reshape(2, 3, 2, 2))
+    out = nn.Flatten(start_dim)(x)
+    assert out.shape == shape
+    np.testing.assert_array_equal(out.data.ravel(), x.data.ravel())
+    assert nn.Flatten()(np.zeros((0, 3, 2))).shape == (0, 6)
+    assert repr(nn.Flatten()) == "Flatten()"
+    assert repr(nn.Flatten(2)) == "Flatten(start_dim=2)"
 
 
 # --- lists

@@ -27,7 +27,8 @@ NAMES = [
     *("layer_norm", "layer_norm_backward", "softmax", "softmax_backward"),
     *("log_softmax", "log_softmax_backward", "cross_entropy"),
     *("cross_entropy_backward", "attention", "attention_backward"),
-    *("scatter_add_rows", "adamw", "sum_rows"),
+    *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
+    *("batch_norm", "batch_norm_backward", "channel_moments", "fold"),
 ]
 
 
@@ -141,6 +142,37 @@ def test_layer_norm(make, shape, weighted, biased):
 
 
 @needs_numba
+@given(sources(), with_features, st.booleans())
+def test_rms_norm(make, shape, weighted):
+    x, g = make(*shape), make(*shape)
+    weight = make(shape[-1]) if weighted else None
+    _, rstd = assert_agree("rms_norm", x, weight, 0.1)
+    assert_agree("rms_norm_backward", g, x, weight, rstd)
+
+
+batches = st.sampled_from(
+    [(0, 2), (1, 1), (7, 3), (3, 2, 5), (2, 3, 4, 6), (2, 1, 70), (2, 3, 0), (2, 0, 3)]
+)
+
+
+@needs_numba
+@given(sources(), batches, st.booleans(), st.booleans())
+def test_batch_norm(make, shape, weighted, biased):
+    x, g = make(*shape), make(*shape)
+    weight = make(shape[1]) if weighted else None
+    bias = make(shape[1]) if biased else None
+    assert_agree("channel_moments", x)
+    _, mean, rstd = assert_agree("batch_norm", x, weight, bias, 0.1)
+    assert_agree("batch_norm_backward", g, x, weight, mean, rstd)
+
+
+def test_moments_of_nothing_are_zero():
+    for shape in (0, 2), (3, 2, 0):
+        for values in reference.channel_moments(np.zeros(shape)):
+            np.testing.assert_array_equal(values, [0, 0])
+
+
+@needs_numba
 @given(sources(), shapes)
 def test_softmax(make, shape):
     x, g = make(*shape), make(*shape)
@@ -232,6 +264,31 @@ def test_scatter_add_rows(make, count, width):
         assert_same(reference.sum_rows(g), np.add.reduce(g, axis=0))
 
 
+one_or_two = st.integers(1, 2)
+
+
+@needs_numba
+@given(
+    sources(),
+    st.sampled_from([(), (0,), (2,), (2, 3)]),
+    st.tuples(*[st.integers(1, 3)] * 2, *[st.integers(1, 9)] * 2),
+    st.tuples(one_or_two, one_or_two),
+    st.tuples(one_or_two, one_or_two),
+)
+def test_fold(make, lead, sizes, stride, dilation):
+    x = make(*lead, *sizes)
+    high, wide = (
+        d * (k - 1) + s * (n - 1) + 2
+        for k, n, s, d in zip(sizes[:2], sizes[2:], stride, dilation, strict=True)
+    )
+    first = np.ones((*lead, high, wide), make.dtype)
+    outs = [first.copy(), first.copy(), np.asfortranarray(first)]
+    reference.fold(outs[0], x, stride, dilation)
+    for out in outs[1:]:
+        compiled().fold(out, x, stride, dilation)
+        np.testing.assert_array_equal(out, outs[0])  # the same sums, in order
+
+
 @needs_numba
 @given(sources(), st.sampled_from([(), (0,), (3, 5), (70,)]), st.integers(1, 9))
 def test_adamw(make, shape, step):
@@ -310,6 +367,9 @@ def test_the_environment_keeps_numba_out():
 
 
 @needs_numba
+@pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled or kept"
+)
 @pytest.mark.parametrize("trouble", ["no folder", "full disk", "broken files"])
 def test_no_trouble_with_the_disk_stops_a_kernel(trouble, tmp_path, monkeypatch):
     from numba.core import caching, config

@@ -42,6 +42,25 @@ def backward_cases():
         return r.layer_norm(x, weight, bias, 1e-5)[0]
 
     yield "layer_norm", norm, [x, x[0], x[1]], norm_backward
+
+    def rms_backward(g):
+        _, rstd = r.rms_norm(x, x[0], 1e-5)
+        return r.rms_norm_backward(g, x, x[0], rstd)
+
+    def rms(x, weight):
+        return r.rms_norm(x, weight, 1e-5)[0]
+
+    yield "rms_norm", rms, [x, x[0]], rms_backward
+    images = normal(2, 5, 3, 2)
+
+    def batch_backward(g):
+        _, mean, rstd = r.batch_norm(images, x[0], x[1], 1e-5)
+        return r.batch_norm_backward(g, images, x[0], mean, rstd)
+
+    def batch(images, weight, bias):
+        return r.batch_norm(images, weight, bias, 1e-5)[0]
+
+    yield "batch_norm", batch, [images, x[0], x[1]], batch_backward
     targets, rest = np.array([4, -100, 1]), (-100, 0.1)
 
     def entropy_backward(g):
@@ -111,6 +130,12 @@ def test_reference_is_pytorch():
     same(reference.gelu_erf(x), functional.gelu(wrap(x)))
     norm = functional.layer_norm(wrap(x), (9,), wrap(weight), wrap(bias), 1e-5)
     same(reference.layer_norm(x, weight, bias, 1e-5)[0], norm)
+    rms = functional.rms_norm(wrap(x), (9,), wrap(weight), 1e-5)
+    same(reference.rms_norm(x, weight, 1e-5)[0], rms)
+    whole = functional.batch_norm(
+        wrap(x), None, None, wrap(weight), wrap(bias), training=True, eps=1e-5
+    )
+    same(reference.batch_norm(x, weight, bias, 1e-5)[0], whole)
     same(reference.log_softmax(x), functional.log_softmax(wrap(x), -1))
     targets = np.array([0, 8, -7, 3, -7, 4])
     logits = wrap(x).requires_grad_()

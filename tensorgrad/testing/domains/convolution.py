@@ -7,8 +7,10 @@ import numpy as np
 
 from .draws import Domain, apart, uniform
 
-leads = st.sampled_from([(), (2,), (0,), (2, 1), (1, 2)])
+# what is drawn first and most often should be telling: no window of one element
+leads = st.sampled_from([(2,), (), (0,), (2, 1), (1, 2)])
 one_or_two = st.integers(1, 2)
+lengths = st.sampled_from([2, 3, 1])
 
 
 def number_or_pair(draw: Any, values: Any) -> tuple[Any, tuple[int, int]]:
@@ -21,10 +23,10 @@ def number_or_pair(draw: Any, values: Any) -> tuple[Any, tuple[int, int]]:
 
 def sliding(draw: Any) -> Any:
     """Settings of windows, and the size (H, W) of an image, a little over what fits."""
-    kernel_size, window = number_or_pair(draw, st.integers(1, 3))
+    kernel_size, window = number_or_pair(draw, lengths)
     stride, steps = number_or_pair(draw, one_or_two)
     dilation, apart_by = number_or_pair(draw, one_or_two)
-    counts = draw(one_or_two), draw(st.integers(1, 3))
+    counts = draw(lengths), draw(lengths)
     size = tuple(
         d * (k - 1) + s * (n - 1) + 1 + draw(st.integers(0, s - 1))
         for k, s, d, n in zip(window, steps, apart_by, counts, strict=True)
@@ -51,7 +53,7 @@ def folds(draw: Any) -> Any:
 def convolutions(draw: Any) -> Any:
     settings, window, _, size = sliding(draw)
     del settings["kernel_size"]
-    groups, part, channels = draw(one_or_two), draw(one_or_two), draw(one_or_two)
+    groups, part, channels = draw(one_or_two), draw(one_or_two), draw(lengths)
     padding, (top, left) = number_or_pair(draw, st.integers(0, 1))
     if settings["stride"] in (1, (1, 1)):
         padding = draw(st.sampled_from([padding, "same"]))
@@ -59,19 +61,20 @@ def convolutions(draw: Any) -> Any:
         padding = draw(st.sampled_from([padding, "valid"]))
     x = uniform(draw, (*draw(leads), groups * part, *size))
     weight = uniform(draw, (groups * channels, part, *window))
-    bias = uniform(draw, len(weight)) if draw(st.booleans()) else None
+    bias = None if draw(st.booleans()) else uniform(draw, len(weight))
     return [x, weight, bias], settings | {"padding": padding, "groups": groups}
 
 
 @st.composite
 def poolings(draw: Any) -> Any:
-    kernel_size, window = number_or_pair(draw, st.integers(1, 3))
-    stride, _ = number_or_pair(draw, one_or_two)
+    kernel_size, window = number_or_pair(draw, lengths)
+    stride = None if draw(st.booleans()) else number_or_pair(draw, one_or_two)[0]
     padding, _ = number_or_pair(draw, st.integers(0, min(window) // 2))
-    size = [k + draw(st.integers(0, 3)) for k in window]
+    if draw(st.sampled_from([False, True, False])):  # as many windows as elements
+        kernel_size, window, stride, padding = 3, (3, 3), 1, 1
+    size = [k + draw(st.sampled_from([2, 1, 0, 3])) for k in window]
     (x,) = apart(draw, (*draw(leads), *size))
-    settings = {"kernel_size": kernel_size, "padding": padding}
-    return [x], settings | {"stride": draw(st.sampled_from([stride, None]))}
+    return [x], {"kernel_size": kernel_size, "padding": padding, "stride": stride}
 
 
 def pair(value: Any) -> Any:

@@ -11,7 +11,7 @@ epsilons = st.sampled_from([1e-5, 0.1])
 
 
 def parameter(draw: Any, size: int) -> Any:
-    return uniform(draw, size) if draw(st.booleans()) else None
+    return None if draw(st.booleans()) else uniform(draw, size)
 
 
 @st.composite
@@ -24,7 +24,7 @@ def norms(draw: Any) -> Any:
 
 @st.composite
 def rms_norms(draw: Any) -> Any:
-    features = draw(st.integers(1, 4))
+    features = draw(st.sampled_from([3, 1, 2, 4]))
     (x,) = apart(draw, (*draw(shapes)[:2], features))
     # no row is close to zero, where the norm turns abruptly
     return [4 * x, parameter(draw, features)], {"eps": draw(epsilons)}
@@ -32,9 +32,9 @@ def rms_norms(draw: Any) -> Any:
 
 @st.composite
 def batch_norms(draw: Any) -> Any:
-    channels = draw(st.integers(1, 3))
+    channels = draw(st.sampled_from([2, 1, 3]))
     batch, *rest = draw(
-        st.sampled_from([(0,), (0, 2), (2,), (4,), (1, 3), (2, 2), (2, 1, 2), (3, 0)])
+        st.sampled_from([(2, 2), (4,), (1, 3), (2, 1, 2), (2,), (0,), (0, 2), (3, 0)])
     )
     (x,) = apart(draw, (batch, channels, *rest))
     weight, bias = parameter(draw, channels), parameter(draw, channels)
