@@ -18,14 +18,15 @@ INTRODUCTION = """# Every op
 
 Generated from the registry by `python docs/op_table.py`; a test keeps it true.
 
-`g` is the gradient that arrives, `out` the op's result, `x_shape` the shape of `x`. A
-derivative stands here as it stands in the code, and it is written once: it runs on arrays
-in an ordinary backward pass, and on Tensors when the gradient is differentiated in its
-turn. Where an input was broadcast, the engine sums its gradient; no formula does. "In
-other ops" is a plain function of ops that have derivatives. A *fused* op runs as one
-kernel forward and one backward; its body, a definition in other ops, is what both are
-tested against, and what higher derivatives are taken of. Numbers are real: complex ones
-are refused.
+`g` is the gradient that arrives, `out` the op's result, `x_shape` the shape of `x`;
+`keep` gives a reduction's g its axes back, of length 1, and `restore` spreads it over
+them. A derivative stands here as it stands in the code, and it is written once: it
+runs on arrays in an ordinary backward pass, and on Tensors when the gradient is
+differentiated in its turn. Where an input was broadcast, the engine sums its
+gradient; no formula does. "In other ops" is a plain function of ops that have
+derivatives. A *fused* op runs as one kernel forward and one backward; its body, a
+definition in other ops, is what both are tested against, and what higher derivatives
+are taken of. Numbers are real: complex ones are refused.
 """
 
 
@@ -125,7 +126,8 @@ class Source:
         """Remember the private helpers that a formula calls, and theirs."""
         for part in ast.walk(node):
             name = getattr(part, "id", None)
-            if name in self.helpers and name not in self.named:
+            private = str(name).startswith("_") and name in self.helpers
+            if private and name not in self.named:
                 self.named.append(name)
                 self.note(self.helpers[name])
 

@@ -119,7 +119,7 @@ EDGES = {
         ((1, 1), (2, 2)),
     ],
 }
-INTERVALS = {name: (0.3, 0.9) for name in ("arcsin", "arccos", "arctanh")}
+INTERVALS = dict.fromkeys(("arcsin", "arccos", "arctanh"), (0.3, 0.9))
 INTERVALS["arccosh"] = (1.2, 2.0)
 BY_ELEMENT = {*ELEMENTWISE, *EXPONENTIALS, *TRIGONOMETRIC, *ACTIVATIONS}
 SIMPLE = [
