@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from ..errors import ConfigError, DtypeError
 from ..mode import enable_grad
-from .diagnose import Mismatch, compare, explain
-from .differences import careful, central, complex_step
-from .problem import GradientError, Problem, differentiable, named, slopes
+from .compare import Level, Mismatch
+from .diagnose import diagnose
+from .explain import explain
+from .plumbing import Found, backward_of, check, check_layouts, check_recorded
+from .problem import GradientError, Problem, differentiable, named
 
 TOLERANCE = 1e-6  # of float64 central differences: 1e-12 of rounding over the step
 _METHODS = ("central", "complex")
@@ -64,27 +66,30 @@ def gradcheck(
     >>> bool(gradcheck(tg.matmul, np.ones((2, 3)), np.ones((3, 2)), order=3))
     True
     """
-    tolerance = _checked(f, inputs, order, method, tolerance)
+    given, tolerance = tolerance, _checked(f, inputs, order, method, tolerance)
+    options = _options(order=order, method=method, tolerance=given, seed=seed)
     with enable_grad(), np.errstate(all="ignore"):
         problem = Problem(f, inputs, seed)
         try:
-            _check_plumbing(problem)
-            if layouts:
-                _check_layouts(problem, tolerance)
+            check(problem)
             _check_order(problem, 1, method, tolerance)
-            _check_recorded(problem)
+            if layouts:
+                check_layouts(problem, tolerance)
+            check_recorded(problem)
             for k in range(2, order + 1):
                 _check_order(problem, k, method, tolerance)
-        except _Found as found:
-            message = explain(problem, found.mismatches, seed)
-            if raise_exception:
-                raise GradientError(message) from None
-            return Report(found.mismatches, message)
-        except GradientError as error:
-            if raise_exception:
-                raise
-            return Report((Mismatch(order=1, cause=str(error)),), str(error))
-    return Report()
+        except Found as found:
+            message = explain(problem, found.mismatches, options)
+            report = Report(found.mismatches, message)
+            error = GradientError(message)
+        except GradientError as caught:
+            report = Report((Mismatch(order=1, cause=str(caught)),), str(caught))
+            error = caught
+        else:
+            return Report()
+    if raise_exception:
+        raise error from error.__cause__
+    return report
 
 
 def assert_gradients(f: Callable[..., Any], *inputs: Any, **options: Any) -> None:
@@ -96,11 +101,24 @@ def assert_gradients(f: Callable[..., Any], *inputs: Any, **options: Any) -> Non
     gradcheck(f, *inputs, **options | {"raise_exception": True})
 
 
-class _Found(Exception):
-    """Mismatches, on their way to a message."""
+def _check_order(problem: Problem, order: int, method: str, tolerance: float) -> None:
+    """Random directions; where they disagree, element by element."""
+    with backward_of(problem, order):
+        level = Level(problem, order, tolerance, method)
+    wrong = level.compared()
+    if wrong and level.exact and not Level(problem, order, tolerance).compared():
+        raise GradientError(
+            f"{named(problem.f)} is not analytic: for complex numbers its slope is not "
+            "that for real ones (|x|, a comparison, .real). Use method='central'"
+        )
+    if wrong:
+        raise Found([diagnose(level, some) for some in wrong])
 
-    def __init__(self, mismatches: Sequence[Mismatch]) -> None:
-        self.mismatches = tuple(mismatches)
+
+def _options(**given: Any) -> str:
+    """The settings that a call needs to be made again."""
+    usual = {"order": 1, "method": "central", "tolerance": None}
+    return "".join([f", {k}={v!r}" for k, v in given.items() if usual.get(k, ...) != v])
 
 
 def _checked(
@@ -118,6 +136,12 @@ def _checked(
                 f"gradcheck: input {i} is complex, and gradients are of real numbers: "
                 "pass the real and the imaginary part as two inputs"
             )
+        if isinstance(x, tuple | list) and any(map(differentiable, x)):
+            raise ConfigError(
+                f"gradcheck: input {i} is a {type(x).__name__} of arrays, which would "
+                "not be differentiated. Pass them one by one, as in gradcheck(lambda "
+                "*xs: f(xs), x, y)"
+            )
     if not wanted:
         raise ConfigError(
             f"gradcheck of {named(f)}: none of the {len(inputs)} inputs is an array of "
@@ -134,151 +158,3 @@ def _checked(
         if differentiable(x) and not np.isfinite(getattr(x, "_data", x)).all():
             raise ConfigError(f"gradcheck: input {i} holds NaN or infinity")
     return TOLERANCE if tolerance is None else tolerance
-
-
-def _check_plumbing(problem: Problem) -> None:
-    """f is repeatable and only reads; a second backward pass is like the first."""
-    f, leaves = named(problem.f), problem.tensors()
-    before = [x.copy() for x in problem.point]
-    value, again = [problem.total(problem.outputs(leaves)) for _ in range(2)]
-    if not np.array_equal(_number(value), _number(again), equal_nan=True):
-        raise GradientError(
-            f"{f} gave two different values for the same inputs: seed its randomness "
-            "inside, or pass the random numbers as an input"
-        )
-    if not np.isfinite(_number(value)):
-        raise GradientError(f"{f} gives {_number(value)} here: there is no derivative")
-    first, second = [slopes(value, leaves, retain_graph=True) for _ in range(2)]
-    for i, x, old in zip(problem.places, problem.point, before, strict=True):
-        if not np.array_equal(x, old):
-            raise GradientError(
-                f"{f}, or its derivative, wrote to input {i}: work on a copy, since "
-                "the caller still holds the array"
-            )
-    for i, one, two, x in zip(problem.places, first, second, before, strict=True):
-        _check_kind(f, i, one, x)
-        if not np.array_equal(one.data, two.data, equal_nan=True):
-            raise GradientError(
-                f"two backward passes through {f} differ for input {i}: does a formula "
-                "write to what it saved, or to the g that it was given?"
-            )
-
-
-def _check_recorded(problem: Problem) -> None:
-    """The gradient that is itself recorded, on Tensors, is that on arrays."""
-    leaves = problem.tensors()
-    value = problem.total(problem.outputs(leaves))
-    recorded = slopes(value, leaves, create_graph=True)
-    plain = slopes(value, leaves)
-    wrong = []
-    for i, one, two in zip(problem.places, plain, recorded, strict=True):
-        _check_kind(named(problem.f), i, two, one._data)
-        tolerance = 1e-8 if one.dtype == np.float64 else 1e-3
-        if not np.allclose(one.data, two.data, tolerance, tolerance, equal_nan=True):
-            wrong.append(_between(i, one.data, two.data))
-    if wrong:
-        raise _Found(wrong)
-
-
-def _check_kind(f: str, i: int, g: Any, x: np.ndarray) -> None:
-    if g.shape != x.shape or g.dtype != x.dtype:
-        raise GradientError(
-            f"the gradient of {f} for input {i} is {g.dtype} of shape {g.shape}; the "
-            f"input is {x.dtype} of shape {x.shape}"
-        )
-
-
-def _between(i: int, plain: np.ndarray, recorded: np.ndarray) -> Mismatch:
-    """The element where the pass on arrays and the one on Tensors differ most."""
-    gaps = np.abs(plain - recorded)
-    at = np.unravel_index(int(np.argmax(gaps)), gaps.shape)
-    return Mismatch(
-        order=1,
-        input=i,
-        index=tuple(map(int, at)),
-        analytic=float(plain[at]),
-        numeric=float(recorded[at]),
-        numeric_is="under create_graph",
-        cause=(
-            "the formula gives one thing on arrays and another on Tensors. A fused "
-            "op's `.backward` has to be the derivative of its definition; a "
-            "primitive's formula may do nothing that depends on which of them it got"
-        ),
-    )
-
-
-def _check_layouts(problem: Problem, tolerance: float) -> None:
-    """Strided, reversed and broadcast arrays give what contiguous copies do."""
-    for name, arrange in (("strided", _strided), ("broadcast", _broadcast)):
-        odd = [arrange(x) for x in problem.point]
-        try:
-            plain, other = [
-                problem.gradient(1, point)
-                for point in ([np.array(x) for x in odd], odd)
-            ]
-        except (ArithmeticError, ValueError):
-            if name == "broadcast":  # equal elements may be outside its domain
-                continue
-            raise
-        for i, one, two in zip(problem.places, plain, other, strict=True):
-            if not np.allclose(one, two, tolerance, tolerance, equal_nan=True):
-                raise GradientError(
-                    f"{named(problem.f)} gives another gradient for input {i} when its "
-                    f"inputs are {name} arrays than for contiguous copies of them: is "
-                    "a kernel reading memory in order, or a result a view of its input?"
-                )
-
-
-def _strided(x: np.ndarray) -> np.ndarray:
-    """An equal array whose elements are apart in memory, and in reverse."""
-    spaced = np.full([2 * n for n in x.shape], 7.0, x.dtype)
-    every_other: Any = (..., *[slice(None, None, -2)] * x.ndim)
-    view = spaced[every_other]
-    view[...] = x
-    return view
-
-
-def _broadcast(x: np.ndarray) -> np.ndarray:
-    """One element everywhere, without memory of its own: all strides are 0."""
-    first = x.reshape(-1)[:1]
-    return np.broadcast_to(first.reshape((1,) * x.ndim), x.shape) if x.size else x
-
-
-def _check_order(problem: Problem, order: int, method: str, tolerance: float) -> None:
-    """One random direction; where it disagrees, element by element."""
-    gradients = problem.gradient(order)
-    direction = problem.direction(order)
-    parts = [float((g * v).sum()) for g, v in zip(gradients, direction, strict=True)]
-    expected = _numerical(problem, order, method, direction)
-    # what was summed, not the sum, says how large the rounding is
-    pairs = zip(gradients, direction, strict=True)
-    scale = 1 + sum(float(np.abs(g * v).sum()) for g, v in pairs)
-    if abs(sum(parts) - expected) <= tolerance * scale:
-        return
-    found = [
-        mismatch
-        for n in range(len(problem.places))
-        if (mismatch := compare(problem, order, n, gradients[n], tolerance))
-    ]
-    slope, doubt = careful(problem.value(order), problem.point, direction)
-    if not found and not abs(sum(parts) - slope) <= 10 * tolerance * scale + 2 * doubt:
-        found = [Mismatch(order=order, analytic=sum(parts), numeric=slope)]
-    if found:
-        raise _Found(found)
-
-
-def _numerical(problem: Problem, order: int, method: str, direction: Any) -> float:
-    if method == "complex" and order == 1:
-        arguments = list(problem.given)
-
-        def f(*xs: Any) -> Any:
-            for i, x in zip(problem.places, xs, strict=True):
-                arguments[i] = x
-            return problem.f(*arguments)
-
-        return complex_step(f, problem.point, direction, problem.weights)
-    return central(problem.value(order), problem.point, direction)
-
-
-def _number(value: Any) -> Any:
-    return np.asarray(getattr(value, "_data", value))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +31,8 @@ class Problem:
     """f at a point, made a number: L = <w, f(x)>, with w random.
 
     w is random since an all-ones gradient cancels in softmax and in the norms, where
-    a wrong derivative would pass. L1 = L; the higher ones are made of gradients,
+    a wrong derivative would pass; it is smaller for larger outputs, so that one of
+    them does not drown the others. L1 = L; the higher ones are made of gradients,
     L2 = <v1, dL1/dx> and L3 = <v2, dL2/dx>, so the gradient of Lk is a directional
     derivative of order k.
     """
@@ -42,6 +45,12 @@ class Problem:
         self.point = [np.array(self.given[i]) for i in self.places]
         self.weights: list[np.ndarray] = []  # one for each output, drawn when known
         self.directions: list[list[np.ndarray]] = []  # [order][input]
+
+    def twin(self, **changed: Any) -> Problem:
+        """The same problem with other weights, directions or points."""
+        other = copy.copy(self)
+        other.__dict__ |= {"directions": list(self.directions)} | changed
+        return other
 
     def tensors(self, point: Sequence[np.ndarray] | None = None) -> list[Tensor]:
         """The differentiated inputs as leaves over the arrays of `point`."""
@@ -66,32 +75,75 @@ class Problem:
                 )
         return [out for out in outs if np.asarray(_data(out)).dtype.kind == "f"]
 
-    def total(self, outs: Sequence[Any]) -> Any:
-        """<w, f(x)>."""
+    def weighed(self, outs: Sequence[Any]) -> list[np.ndarray]:
+        """w: an array for each output, drawn at the first call."""
         if not outs:
             raise DtypeError(
                 f"{named(self.f)} has no output of floats to differentiate"
             )
-        while len(self.weights) < len(outs):
-            shape = np.shape(_data(outs[len(self.weights)]))
-            self.weights.append(np.asarray(self.rng.normal(size=shape)))
-        return inner(outs, self.weights)
+        if not self.weights:
+            arrays = [np.asarray(_data(out)) for out in outs]
+            pairs = zip(arrays, self._nearby() or arrays, strict=True)
+            for x, near in pairs:
+                sizes = [typical(y) for y in (x, near) if y.any()]
+                drawn = self.rng.normal(size=x.shape) / max(sizes, default=1.0)
+                self.weights.append(np.asarray(drawn))
+        return self.weights
+
+    def _nearby(self) -> list[np.ndarray]:
+        """The outputs beside the point: at it they may cancel to a rounding error."""
+        rng = np.random.default_rng(1)  # not what the weights are drawn from
+        moves = [0.01 * typical(x) * rng.normal(size=x.shape) for x in self.point]
+        point = [
+            np.asarray(x + v, x.dtype) for x, v in zip(self.point, moves, strict=True)
+        ]
+        try:
+            return [np.asarray(_data(x)) for x in self.outputs(self.tensors(point))]
+        except (ArithmeticError, ValueError):
+            return []  # outside of f's domain
+
+    def total(self, outs: Sequence[Any]) -> Any:
+        """<w, f(x)>."""
+        return inner(outs, self.weighed(outs))
 
     def direction(self, order: int) -> list[np.ndarray]:
         """A random direction in the space of the inputs, one for each order."""
         while len(self.directions) < order:
             self.directions.append(
-                [np.asarray(self.rng.normal(size=x.shape)) for x in self.point]
+                [
+                    np.asarray(self.rng.normal(size=x.shape) * typical(x))
+                    for x in self.point
+                ]
             )
         return self.directions[order - 1]
 
+    def terms(
+        self, order: int, leaves: Sequence[Tensor]
+    ) -> tuple[Sequence[Any], Sequence[np.ndarray]]:
+        """What L of that order is the sum of: arrays, and the weight of each."""
+        outs: Sequence[Any] = self.outputs(leaves)
+        weights: Sequence[np.ndarray] = self.weighed(outs)
+        for k in range(1, order):
+            outs = slopes(inner(outs, weights), leaves, create_graph=True)
+            weights = self.direction(k)
+        return outs, weights
+
     def level(self, order: int, leaves: Sequence[Tensor]) -> Any:
         """L of that order at the leaves: a 0-d Tensor."""
-        value = self.total(self.outputs(leaves))
-        for k in range(1, order):
-            gradients = slopes(value, leaves, create_graph=True)
-            value = inner(gradients, self.direction(k))
-        return value
+        return inner(*self.terms(order, leaves))
+
+    def noise(self, order: int) -> float:
+        """What L of that order errs by: the rounding of all that it and L1 sum.
+
+        A derivative near 0 may be the small difference of what is as large as L1,
+        and L1 that of what is as large as its weights expect.
+        """
+        squares = float(sum(w.size for w in self.weights))
+        for k in {1, order}:
+            outs, weights = self.terms(k, self.tensors())
+            pairs = zip(map(_data, outs), weights, strict=True)
+            squares += float(sum(np.square(x * w).sum() for x, w in pairs))
+        return 4 * float(np.finfo(np.float64).eps) * squares**0.5
 
     def value(self, order: int) -> Callable[[list[np.ndarray]], float]:
         """L of that order as a function of arrays."""
@@ -127,6 +179,12 @@ def slopes(
     ]
 
 
+def typical(x: np.ndarray) -> float:
+    """The size of x's elements: the median of those that are not zero, or else 1."""
+    sizes = np.abs(x[np.isfinite(x) & (x != 0)])
+    return float(np.median(sizes)) if sizes.size else 1.0
+
+
 def inner(xs: Sequence[Any], weights: Sequence[np.ndarray]) -> Any:
     """The sum of all elements, each times its weight."""
     parts = [(x * w).sum() for x, w in zip(xs, weights, strict=True)]
@@ -137,7 +195,8 @@ def differentiable(x: Any) -> bool:
     """Whether a check differentiates with respect to x: a leaf, or floats."""
     if isinstance(x, Variable):
         return x.node is not None
-    return isinstance(x, np.ndarray) and not isinstance(x, Constant) and _floats(x)
+    array = isinstance(x, np.ndarray | np.floating)  # a float of Python is a setting
+    return array and not isinstance(x, Constant) and x.dtype.kind == "f"
 
 
 def named(f: Any) -> str:
@@ -145,8 +204,14 @@ def named(f: Any) -> str:
     return getattr(f, "__name__", None) or type(f).__name__
 
 
-def _floats(x: np.ndarray) -> bool:
-    return x.dtype.kind == "f"
+def names_of(f: Any, count: int) -> list[str]:
+    """What f calls its inputs; x0, x1 ... where it doesn't say."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind < p.VAR_POSITIONAL][:count]
+    return names + [f"x{i}" for i in range(len(names), count)]
 
 
 def _data(x: Any) -> Any:

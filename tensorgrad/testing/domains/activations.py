@@ -31,7 +31,7 @@ def kinked(draw: Any, /, **settings: Any) -> Any:
 ACTIVATIONS = {
     "relu": Domain(unary_apart(), lambda x: np.where(x > 0, x, 0)),
     "leaky_relu": Domain(
-        kinked(negative_slope=st.sampled_from([-0.5, 0.0, 0.01, 0.3])),
+        kinked(negative_slope=st.sampled_from([-0.5, 0.0, 0.01, 0.3, 2.0])),
         lambda x, negative_slope: (
             np.where(x > 0, x, 0) + np.minimum(x, 0) * negative_slope
         ),

@@ -5,13 +5,15 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 
-from .draws import Domain, bools, generators, integers, pair_of_shapes, shapes
+from .draws import Domain, bools, generators, pair_of_shapes, shapes
 
 
 @st.composite
 def compared(draw: Any) -> Any:
-    """Two arrays of few different numbers, so that many are equal."""
-    return [np.asarray(integers(draw, 0, 3, s) / 2) for s in pair_of_shapes(draw)], {}
+    """Two arrays of few different numbers, so that many are equal, or nearly."""
+    some = np.array([-np.inf, 0.0, 1.0, 1 + 1e-9, np.inf, np.nan])
+    rng = draw(generators)
+    return [np.asarray(rng.choice(some, shape)) for shape in pair_of_shapes(draw)], {}
 
 
 @st.composite

@@ -6,7 +6,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 
-from .draws import Domain, shapes, sizes, uniform
+from .draws import Domain, full_shapes, shapes, sizes, uniform
 
 
 @st.composite
@@ -34,9 +34,12 @@ def splits(draw: Any) -> Any:
 
 @st.composite
 def unstacks(draw: Any) -> Any:
-    x = uniform(draw, draw(shapes.filter(lambda shape: all(shape[:1]))))
-    x = x if x.ndim else x[None]
-    return [x], {"axis": draw(st.sampled_from([0, -x.ndim]))}
+    x = uniform(draw, draw(full_shapes.filter(len)))
+    return [x], {"axis": draw(st.integers(-x.ndim, x.ndim - 1))}
+
+
+def unstack(x: Any, axis: int) -> Any:
+    return tuple(np.take(x, i, axis) for i in range(x.shape[axis]))
 
 
 def plainly(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,5 +92,5 @@ JOINS = {
     "vstack": Domain(beside(axis=0), plainly(np.vstack)),
     "tile": Domain(tiles(), np.tile),
     "repeat": Domain(repeats(), repeat),
-    "unstack": Domain(unstacks(), lambda x, axis: tuple(x)),
+    "unstack": Domain(unstacks(), unstack),
 }

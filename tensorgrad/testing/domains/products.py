@@ -23,6 +23,9 @@ MATMULS = [
 EINSUMS = [
     "ij,jk->ik",
     "ij,jk",
+    "ji",
+    "kj,ji",
+    "bb,ab->a",
     "ii->i",
     "ii->",
     "ii",

@@ -9,14 +9,15 @@ import hypothesis.extra.numpy as nps
 import hypothesis.strategies as st
 import numpy as np
 
-from .draws import Domain, apart, bools, full_shapes, shapes, uniform
+from .draws import Domain, apart, bools, full_shapes, generators, shapes, uniform
 
 
 def an_axis(draw: Any, ndim: int) -> Any:
     """None, one axis or several, counted from either end."""
     one = st.integers(-ndim, ndim - 1) if ndim else st.none()
-    several = st.lists(st.integers(0, max(ndim - 1, 0)), unique=True, max_size=ndim)
-    return draw(st.one_of(st.none(), one, several.map(tuple)))
+    some = draw(st.permutations(range(ndim)))[: draw(st.integers(0, ndim))]
+    several = tuple(a - ndim * draw(st.booleans()) for a in some)
+    return draw(st.one_of(st.none(), one, st.just(several)))
 
 
 @st.composite
@@ -30,9 +31,9 @@ def reduced(draw: Any, /, filled: bool = True, **settings: Any) -> Any:
 @st.composite
 def variances(draw: Any) -> Any:
     (x,), settings = draw(reduced())
-    reduced_to_one = np.sum(np.ones(x.shape), axis=settings["axis"])
-    many = bool((reduced_to_one > 1).all())  # else n - ddof is 0
-    return [x], settings | {"ddof": draw(st.integers(0, int(many)))}
+    n = np.max(np.sum(np.ones(x.shape), axis=settings["axis"]))
+    fewer = [ddof for ddof in (0, 1, 1.5, 2) if ddof < n]  # else n - ddof is 0
+    return [x], settings | {"ddof": draw(st.sampled_from(fewer))}
 
 
 @st.composite
@@ -42,7 +43,8 @@ def deviations(draw: Any) -> Any:
     one = st.integers(-x.ndim, x.ndim - 1)
     several = st.sets(st.integers(0, x.ndim - 1), min_size=1).map(tuple)
     settings = {"axis": draw(st.one_of(st.none(), one, several))}
-    settings |= {"ddof": draw(st.integers(0, 1)), "keepdims": draw(st.booleans())}
+    ddof = draw(st.sampled_from([0, 1, 1.5]))
+    settings |= {"ddof": ddof, "keepdims": draw(st.booleans())}
     return [x], settings
 
 
@@ -53,6 +55,14 @@ def with_zeros(draw: Any) -> Any:
     shape = draw(st.one_of(several, shapes))
     some = bools(draw, shape, draw(st.sampled_from([1.0, 0.8, 0.5])))
     x = np.asarray(uniform(draw, shape, 0.5, 1.5) * np.where(some, 1.0, 0.0))
+    return [x], {"axis": an_axis(draw, x.ndim), "keepdims": draw(st.booleans())}
+
+
+@st.composite
+def truths(draw: Any) -> Any:
+    """Few numbers, of both signs, whose sum or product is often 0."""
+    shape = draw(shapes)
+    x = np.asarray(draw(generators).choice([-0.5, 0.0, 0.5, math.nan], shape))
     return [x], {"axis": an_axis(draw, x.ndim), "keepdims": draw(st.booleans())}
 
 
@@ -82,6 +92,6 @@ REDUCTIONS = {
     "max": Domain(reduced(), np.max),
     "min": Domain(reduced(), np.min),
     "logsumexp": Domain(reduced(), logsumexp),
-    "all": Domain(with_zeros(), by_row(builtins.all), smooth=False),
-    "any": Domain(with_zeros(), by_row(builtins.any), smooth=False),
+    "all": Domain(truths(), by_row(builtins.all), smooth=False),
+    "any": Domain(truths(), by_row(builtins.any), smooth=False),
 }

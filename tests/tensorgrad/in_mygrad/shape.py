@@ -71,6 +71,6 @@ SHAPES = by_name("""
     "transpose": lambda x, axes: mg.transpose(x, axes),
     "tril": lambda x, k: mg.where(np.tri(*x.shape[-2:], k, bool), x, 0.0),
     "triu": lambda x, k: mg.where(np.tri(*x.shape[-2:], k - 1, bool), 0.0, x),
-    "unstack": lambda x, axis: list(x),
+    "unstack": lambda x, axis: list(mg.moveaxis(x, axis, 0)),
     "vstack": lambda *xs: mg.concatenate([mg.atleast_2d(x) for x in xs], 0),
 }

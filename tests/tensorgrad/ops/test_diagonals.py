@@ -10,8 +10,19 @@ from tensorgrad import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.testing import assert_gradients
 
-SHAPES = [(0, 0), (0, 3), (3, 0), (1, 1), (2, 3), (3, 2), (3, 3), (2, 3, 4)]
-OFFSETS = [-7, -2, -1, 0, 1, 2, 7]
+SHAPES = [
+    (0, 0),
+    (0, 3),
+    (3, 0),
+    (1, 1),
+    (2, 3),
+    (3, 2),
+    (3, 3),
+    (2, 3, 4),
+    (6, 2),
+    (2, 6),
+]
+OFFSETS = [-7, -4, -2, -1, 0, 1, 2, 4, 7]
 
 
 @pytest.mark.parametrize("offset", OFFSETS)

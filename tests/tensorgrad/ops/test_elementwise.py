@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad import REGISTRY, Tensor
+from tensorgrad import REGISTRY, Tensor, grad
 from tests.tensorgrad.ops.special import (
     DTYPES,
     check_integers,
@@ -88,6 +88,57 @@ def test_where_keeps_its_elements_in_their_places() -> None:
 )
 def test_kinks(function: Any, values: Any, expected: Any) -> None:
     check_kinks(function, values, expected)
+
+
+def test_what_is_nearly_equal_does_not_tie() -> None:
+    x, y = [1.0, 1 + 1e-9], [1 + 1e-9, 1.0]
+    check_kinks(tg.maximum, [x, y], [[0, 1], [1, 0]])
+    check_kinks(tg.minimum, [x, y], [[1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        tg.sign,
+        tg.zeros_like,
+        lambda x: tg.clip(x, min=3.0),
+        lambda x: tg.clip(x, max=0),
+    ],
+)
+def test_a_slope_of_zero_stops_a_gradient_that_is_not_finite(function: Any) -> None:
+    x = Tensor(np.ones(2), requires_grad=True)
+    out = function(x)
+    if out.requires_grad:
+        (found,) = grad(out, [x], Tensor(np.array([inf, nan])))
+        assert found.tolist() == [0, 0]
+
+
+def test_zeros_are_zeros_whatever_they_are_like() -> None:
+    assert tg.zeros_like(np.array([inf, nan, -1.0])).tolist() == [0, 0, 0]
+
+
+def test_bounds_may_be_arrays_that_broadcast() -> None:
+    low, high = np.array([[0.0], [1.5]]), np.array([1.0, 5.0, 1.0])
+    x = np.array([0.5, 2.0, -1.0])
+    found = tg.clip(Tensor(x), min=low, max=high)
+    np.testing.assert_array_equal(found.data, np.clip(x, low, high))
+    check_kinks(lambda x: tg.clip(x, min=low, max=high), [x], [[1, 2, 0]])
+
+
+def test_clipped_integers_are_numpys() -> None:
+    x = np.array([1, 5, 9])
+    for bounds in ({"min": 2}, {"max": 6}, {"min": 2, "max": 6}, {}, {"min": 2.5}):
+        found, expected = tg.clip(Tensor(x), **bounds), np.clip(x, **bounds)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found.data, expected)
+
+
+def test_a_condition_of_numbers_holds_where_they_are_not_zero() -> None:
+    def function(x: Any, y: Any) -> Any:
+        return tg.where(np.array([2, 0, -1]), x, y)
+
+    assert function(1.0, 0.0).tolist() == [1, 0, 1]
+    check_kinks(function, [[5, 6, 7], [8, 9, 10]], [[1, 0, 1], [0, 1, 0]])
 
 
 def test_a_nan_takes_the_gradient_with_it() -> None:

@@ -82,6 +82,13 @@ def test_mixed_derivatives_of_a_power_where_the_exponent_is_0() -> None:
     assert grad(gx, y, retain_graph=True).item() == grad(gy, x).item() == 0.5
 
 
+def test_second_derivatives_of_a_power_are_finite_where_both_are_0() -> None:
+    x, y = (Tensor(np.zeros(1), requires_grad=True) for _ in range(2))
+    gx, gy = grad(tg.power(x, y).sum(), [x, y], create_graph=True)
+    for g in grad((gx * 2.0 + gy).sum(), [x, y]):
+        assert g.tolist() == [0]
+
+
 @pytest.mark.parametrize("exponent", [0, 1, 2, 3, 4.0])
 def test_whole_powers_are_smooth_at_0(exponent: float) -> None:
     def function(x: Any) -> Any:

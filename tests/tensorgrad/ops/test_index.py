@@ -66,6 +66,38 @@ def test_the_sum_has_the_dtype_that_x_plus_value_has() -> None:
     assert (gx.dtype, gvalue.dtype) == ("float32", "float64")
 
 
+def test_an_assignment_keeps_the_dtype_of_x() -> None:
+    for x, dtype in ((Tensor([1, 2]), "int64"), (Tensor([1.0, 2.0]), "float32")):
+        out = tg.setitem(x, np.array([2.75]), key=[0])
+        assert (out.dtype, out.tolist()) == (
+            dtype,
+            [2 if dtype == "int64" else 2.75, 2],
+        )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint64"])
+def test_tokens_of_any_integer_dtype(dtype: str) -> None:
+    weight = Tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
+    out = tg.embedding(weight, np.array([2, 0, 2], dtype))
+    assert out.tolist() == [[4, 5], [0, 1], [4, 5]]
+    assert grad(out.sum(), [weight])[0].tolist() == [[1, 1], [0, 0], [2, 2]]
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_indices_count_from_the_end_and_may_outnumber_x(axis: int | None) -> None:
+    picks = np.array([-1, -2, 0, 1, -1, 0, 1, 1])
+    x = X if axis is None else X[:, :2]
+    picks = picks if axis is None else np.stack([picks, picks], 1 if axis == 0 else 0)
+    for function in (
+        lambda x: tg.take_along_axis(x * x, picks, axis),
+        lambda x: tg.take(x * x, picks, axis=axis),
+        lambda x: tg.take(x * x, -1, axis=axis),
+    ):
+        assert_gradients(function, x, order=2)
+    found = tg.take_along_axis(Tensor(x), picks, axis)
+    np.testing.assert_array_equal(found.data, np.take_along_axis(x, picks, axis))
+
+
 def test_numpys_own_is_in_place_and_refused() -> None:
     with pytest.raises(TypeError):
         np.add.at(Tensor(X), 0, 1.0)

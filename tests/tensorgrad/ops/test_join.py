@@ -34,6 +34,20 @@ def test_parts_that_do_not_overlap(places: Any) -> None:
     assert_gradients(function, X, order=3)
 
 
+@pytest.mark.parametrize("used", [[0], [1], [2], [0, 2], [2, 1]])
+def test_parts_that_are_not_used_have_a_gradient_of_zero(used: Any) -> None:
+    def split(x: Any) -> Any:
+        parts = tg.split(x * x, indices_or_sections=[2, 5], axis=1)
+        return tuple(parts[i] for i in used)
+
+    def unstack(x: Any) -> Any:
+        parts = tg.unstack(x * x, axis=-1)
+        return tuple(parts[i] for i in used)
+
+    for function in (split, unstack):
+        assert_gradients(function, np.arange(12.0).reshape(2, 6), order=3)
+
+
 # --- joining
 
 
@@ -172,6 +186,11 @@ def test_refusals(call: Any) -> None:
     for x in (X, Tensor(X, requires_grad=True)):
         with pytest.raises(ValueError):
             call(x)
+
+
+def test_a_scalar_has_no_second_axis_to_repeat_along() -> None:
+    with pytest.raises(ValueError):
+        tg.repeat(Tensor(3.0), 2, axis=1)
 
 
 @pytest.mark.parametrize("count", [1.5, [1.0, 2.0], Tensor([1.5, 2.0])])

@@ -52,12 +52,15 @@ def test_elements_that_are_zero(order: float) -> None:
         gradcheck(function, x, order=3)
 
 
-def test_the_fourth_derivative_of_an_even_norm_at_an_element_that_is_zero() -> None:
+@pytest.mark.parametrize(("n", "expected"), [(4, 6), (6, 120)])
+def test_the_nth_derivative_of_the_nth_norm_at_an_element_that_is_zero(
+    n: int, expected: int
+) -> None:
     x = Tensor(np.array(0.0), requires_grad=True)
-    y = tg.vector_norm(tg.stack([x, Tensor(np.array(1.0))]), ord=4)
-    for _ in range(4):
+    y = tg.vector_norm(tg.stack([x, Tensor(np.array(1.0))]), ord=n)
+    for _ in range(n):
         (y,) = grad(y, [x], create_graph=True)
-    assert y.item() == 6  # of (x^4 + 1)^(1/4)
+    assert y.item() == pytest.approx(expected)  # of (x^n + 1)^(1/n)
 
 
 def test_ties_share_evenly() -> None:
@@ -101,6 +104,7 @@ def test_numpys_functions_take_tensors(function: Any, dtype: str) -> None:
 
 def test_arrays_lists_and_nothing() -> None:
     assert tg.norm([3.0, 4.0]) == 5
+    assert tg.norm(np.array([30, 40], "i1")) == 50
     assert tg.norm([[3, 0], [0, 4]], 1) == 4
     assert tg.norm(np.zeros((0, 2)), axis=0).tolist() == [0, 0]
     assert gradient(lambda x: tg.norm(x, 3, axis=0), np.zeros((0, 2))).shape == (0, 2)

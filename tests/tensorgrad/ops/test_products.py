@@ -13,9 +13,10 @@ from tensorgrad.testing import gradcheck
 rng = np.random.default_rng(0)
 A, B, C = rng.normal(size=(2, 3)), rng.normal(size=(3, 4)), rng.normal(size=(2, 4, 3))
 V = rng.normal(size=3)
+D = rng.normal(size=(2, 4, 3, 2))
 CALLS = {
-    "dot": [(V, V), (A, V), (A, B), (V, B), (C, V), (C, B), (2.0, A), (A, 2.0)],
-    "inner": [(V, V), (A, V), (V, A), (A, C), (C, C), (2.0, A), (A, 2)],
+    "dot": [(V, V), (A, V), (A, B), (V, B), (C, V), (C, B), (2.0, A), (A, 2.0), (A, D)],
+    "inner": [(V, V), (A, V), (V, A), (A, C), (C, C), (2.0, A), (A, 2), (D, D)],
     "outer": [(V, V), (A, C), (2.0, V), (V, 2.0), (V[:0], V), (V, V[:0])],
 }
 EVERY_CALL = [(name, xs) for name, cases in CALLS.items() for xs in cases]
@@ -52,11 +53,41 @@ def test_an_integer_tensor_times_a_number_is_not_rounded() -> None:
 def test_tensordot_takes_axes_in_all_of_numpys_ways() -> None:
     x, y = rng.normal(size=(2, 3, 4)), rng.normal(size=(4, 3, 2))
     pairs: list[Any] = [0, 1, (-1, 0), ([0, 2], [2, 0]), ((1, -1), (1, -3)), ([], [])]
+    pairs += [([2, 0], [0, 2]), ((-1, 1, 0), (0, 1, 2))]
     for axes in [*pairs, np.int64(1)]:
         expected = np.tensordot(x, y, axes)
         np.testing.assert_allclose(tg.tensordot(x, y, axes), expected)
         np.testing.assert_allclose(np.tensordot(Tensor(x), y, axes=axes), expected)
     assert tg.tensordot(x, Tensor(x[0, ..., None])).shape == (2, 1)  # over two axes
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "xs"),
+    [
+        ("...ij,...jk->...ik", (D, B[:2])),
+        ("...ij,...jk->...ik", (A, D)),
+        ("i...,...i", (V, C)),
+        ("ba", (A,)),
+        ("cB,Ba", (A.T, A)),
+        ("bb,ab->a", (A[:, :2], B[:, :2])),
+        ("...b,bA->...A", (C, B)),
+    ],
+)
+def test_sums_by_labels(subscripts: str, xs: Any) -> None:
+    found = tg.einsum(subscripts, *map(Tensor, xs))
+    np.testing.assert_allclose(found.data, np.einsum(subscripts, *xs))
+    gradcheck(lambda *xs: tg.einsum(subscripts, *xs) ** 2, *xs, order=3)
+
+
+@pytest.mark.parametrize("one", range(3))
+@pytest.mark.parametrize("name", ["linear", "einsum"])
+def test_one_wide_input_makes_the_product_wide(name: str, one: int) -> None:
+    xs = [A, A, V[:2]]
+    xs = [Tensor(x, dtype="f8" if i == one else "f4") for i, x in enumerate(xs)]
+    if name == "linear":
+        assert tg.linear(*xs).dtype == np.float64
+    else:
+        assert tg.einsum("ij,kj,k->i", *xs).dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,9 @@ def columns(x: Any) -> Any:
         (columns, [[[1, 2], [1, 3]]], [[[0.5, 0], [0.5, 1]]]),
         (lambda x: tg.max(x, axis=(0, 1)), [[[2, 1], [0, 2]]], [[[0.5, 0], [0, 0.5]]]),
         (tg.logsumexp, [[-inf, -inf]], [[0, 0]]),
+        (tg.logsumexp, [[inf, 0]], [[nan, 0]]),
+        (tg.std, [[0, 1e-9]], [[-0.5, 0.5]]),
+        (tg.max, [[1, 1 + 1e-9]], [[0, 1]]),
     ],
 )
 def test_kinks(function: Any, values: Any, expected: Any) -> None:
@@ -79,8 +82,41 @@ def test_kinks(function: Any, values: Any, expected: Any) -> None:
 def test_a_deviation_of_zero_has_no_derivatives_of_any_order() -> None:
     for n in (1, 2, 3):
         assert nth(tg.std, n, [4, 4]) == [[0, 0]]
+    x = Tensor(np.array([4.0, 4.0]), requires_grad=True)
+    (first,) = grad(tg.std(x), [x], create_graph=True)  # their sum is 0 in any case
+    assert grad((first * np.array([1.0, 2.0])).sum(), [x])[0].tolist() == [0, 0]
     mixed = nth(lambda x: tg.std(x, axis=1), 2, [[4, 4], [1, 2]])
     assert np.isfinite(mixed).all()
+
+
+# --- large, close and special numbers
+
+
+def test_rows_far_from_each_other() -> None:
+    x = np.array([[-1000.0, -1000.0], [1000.0, 1000.0], [0.0, 0.0]])
+    np.testing.assert_allclose(tg.logsumexp(x, axis=1), x[:, 0] + np.log(2))
+    (slopes,) = nth(lambda x: tg.logsumexp(x, axis=1), 1, x)
+    np.testing.assert_allclose(slopes, np.full((3, 2), 0.5), rtol=1e-12)
+
+
+def test_digits_that_a_naive_formula_loses() -> None:
+    x = 1e9 + np.array([1.0, 2.0, 3.0])
+    assert tg.var(x) == 2 / 3
+    assert tg.std(x, ddof=1) == 1
+    assert tg.sum(np.full(10**6, 0.1, "f4")) == pytest.approx(1e5, rel=1e-6)
+
+
+def test_nan_and_infinity_as_numpy_has_them() -> None:
+    x = np.array([[nan, 1.0], [2.0, 3.0], [-inf, 1.0], [0.5, inf]])
+    for name in ("max", "min", "sum", "prod", "mean"):
+        found = getattr(tg, name)(Tensor(x), axis=1)
+        np.testing.assert_array_equal(found.data, getattr(np, name)(x, axis=1))
+    assert tg.logsumexp(np.array([inf, 0.0])) == inf
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "logsumexp", "max"])
+def test_nothing_keeps_its_dtype(name: str) -> None:
+    assert getattr(tg, name)(Tensor(np.ones((2, 0), "f4")), axis=0).dtype == "float32"
 
 
 # --- empty and 0-d arrays
@@ -128,7 +164,7 @@ def test_the_dtype_stays(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "bool"])
-@pytest.mark.parametrize("name", ["prod", "std", "all", "any"])
+@pytest.mark.parametrize("name", [n for n in tg.ops.reduce.__all__ if hasattr(np, n)])
 def test_integers_reduce_as_numpy_has_it(name: str, dtype: str) -> None:
     x = np.array([[1, 0, 1], [3, 5, 7]]).astype(dtype)
     expected = getattr(np, name)(x, axis=1)

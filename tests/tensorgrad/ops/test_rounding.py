@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad import REGISTRY, Tensor
+from tensorgrad import REGISTRY, Tensor, grad
 from tests.tensorgrad.ops.special import (
     DTYPES,
     check_integers,
@@ -41,6 +41,14 @@ def test_every_derivative_of_rounding_is_0(name: str) -> None:
         # and the factor beside it keeps its own
         found = nth(lambda x: getattr(tg, name)(x) * x, n, x)[0]
         np.testing.assert_array_equal(found, getattr(np, name)(x) * (n == 1))
+
+
+@pytest.mark.parametrize("name", [*ROUNDING, "floor_divide"])
+def test_a_gradient_that_is_not_finite_stops(name: str) -> None:
+    inputs = [Tensor(np.array([0.5, 1.5]), requires_grad=True)]
+    inputs *= len(REGISTRY[name].inputs)
+    (found,) = grad(getattr(tg, name)(*inputs), inputs[:1], Tensor([np.inf, np.nan]))
+    assert found.tolist() == [0, 0]
 
 
 def test_round_goes_to_even_digits() -> None:

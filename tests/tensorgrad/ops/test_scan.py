@@ -65,8 +65,9 @@ def test_a_recurrence_is_what_it_says() -> None:
     back = tg.linear_recurrence(x, y, reverse=True)
     assert back.tolist() == [1 + 9 * 11, 1 + 2 * 5, 5, 1]
     assert tg.linear_recurrence(np.ones(4), y).tolist() == tg.cumsum(y).tolist()
-    mixed = tg.linear_recurrence(Tensor(x.astype("f4")), Tensor(y))
-    assert mixed.dtype == "float64"
+    for one, other in (("f4", "f8"), ("f8", "f4")):
+        mixed = tg.linear_recurrence(Tensor(x.astype(one)), Tensor(y.astype(other)))
+        assert mixed.dtype == "float64"
     assert x.tolist() == [9, 2, 0, 3]
 
 

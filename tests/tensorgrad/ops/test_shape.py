@@ -21,6 +21,7 @@ X = np.arange(24.0).reshape(2, 3, 4)
         (0, 0),
         (2, -1),
         ((1, -2), (0, 2)),
+        ([1, -2], (0, 2)),
         ((1, 1), (1, 1)),  # an axis twice: the shifts add up
         (1, (0, 1)),
         ((1, 2), 2),
@@ -46,6 +47,33 @@ def test_what_shifts_can_change_afterwards() -> None:
 def test_flips(axis: Any) -> None:
     np.testing.assert_array_equal(tg.flip(X, axis=axis), np.flip(X, axis))
     assert_gradients(lambda x: tg.flip(x * x, axis=axis), X, order=2)
+
+
+def test_elements_are_in_order_whatever_their_order_in_memory() -> None:
+    columns = np.asfortranarray(X)
+    for function in (tg.ravel, lambda x: tg.reshape(x, shape=(4, 6))):
+        np.testing.assert_array_equal(function(columns), function(X))
+        np.testing.assert_array_equal(function(X.T), function(X.T.copy()))
+        assert_gradients(lambda x, f=function: f(tg.transpose(x)) ** 2, X, order=2)
+
+
+def test_what_is_repeated_can_be_written_to() -> None:
+    x = Tensor(np.array([1.0, 2.0]))
+    out = tg.broadcast_to(x, shape=(2, 2))
+    out[0, 0] = 5.0
+    assert out.tolist() == [[5, 2], [1, 2]]
+    assert x.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("constants", [(7, 8), ((1, 2), (3, 4))])
+def test_paddings_of_several_constants(constants: Any) -> None:
+    def function(x: Any) -> Any:
+        return tg.pad(x, pad_width=((1, 2), (0, 3)), constant_values=constants)
+
+    x = X[0]
+    expected = np.pad(x, ((1, 2), (0, 3)), constant_values=constants)
+    np.testing.assert_array_equal(function(Tensor(x)).data, expected)
+    assert_gradients(lambda x: function(x * x), x, order=2)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (0, 3)])

@@ -81,8 +81,16 @@ def test_digits_that_a_naive_formula_loses() -> None:
         for x in (1 - gap, gap - 1):
             (found,) = nth(op, 1, x)
             np.testing.assert_allclose(found, sign / math.sqrt(gap * (2 - gap)), 1e-15)
-    np.testing.assert_allclose(nth(tg.arccosh, 1, 1 + gap), (gap * (2 + gap)) ** -0.5)
-    np.testing.assert_allclose(nth(tg.arctanh, 1, 1 - gap), 1 / (gap * (2 - gap)))
+    (found,) = nth(tg.arccosh, 1, 1 + gap)
+    np.testing.assert_allclose(found, (gap * (2 + gap)) ** -0.5, 1e-15)
+    for x in (1 - gap, gap - 1):
+        (found,) = nth(tg.arctanh, 1, x)
+        np.testing.assert_allclose(found, 1 / (gap * (2 - gap)), 1e-15)
+
+
+def test_angles_are_converted_to_the_last_digit() -> None:
+    for op, factor in ((tg.deg2rad, math.pi / 180), (tg.rad2deg, 180 / math.pi)):
+        np.testing.assert_allclose(nth(op, 1, [5.0])[0], [factor], rtol=1e-15)
 
 
 def test_what_would_overflow_if_squared() -> None:
