@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .call import alias
 from .errors import GraphError, ShapeError
 from .graph import Node, Variable, add, freed, walk, wrap
 from .memory import alone
@@ -50,7 +51,7 @@ def backward(
 def kept(node: Node, g: Any) -> Any:
     """g as a Tensor of its own. An interior node's may be on its way elsewhere too."""
     if isinstance(g, Variable):
-        return wrap(g._data, g.node)
+        return again(g)
     return wrap(g if node.op is None else np.array(g))
 
 
@@ -128,8 +129,12 @@ def grad(
 
 
 def again(g: Any) -> Any:
-    """Another Tensor for the same gradient: an input given twice gets two."""
-    return g if g is None else wrap(g._data, g.node)
+    """Another Tensor for the same gradient: an input given twice gets two.
+
+    On a node of its own, too. The gradient may be the very Tensor that was sent in, or
+    one on a leaf's node, and is to be written to and differentiated by for itself.
+    """
+    return g if g is None else wrap(g._data, alias(g).node)
 
 
 def flow(
@@ -157,7 +162,7 @@ def flow(
         del g
     for node in found:  # an interior node's gradient may have gone elsewhere too
         if create_graph:
-            found[node] = wrap(found[node]._data, found[node].node)
+            found[node] = again(found[node])
         else:
             own = alone(found[node])
             found[node] = wrap(found[node] if own else np.array(found[node]))

@@ -117,4 +117,5 @@ def fmod(x, y):
     return np.fmod(x, y)
 
 
-fmod.gradient(x=lambda g: g, y=lambda g, x, y: -g * trunc(x / y))
+# From the result, since x / y may round up to a whole number: 1 / 0.1 gives 10.
+fmod.gradient(x=lambda g: g, y=lambda g, x, y, out: -g * round((x - out) / y))

@@ -59,7 +59,7 @@ def careful(
             if step not in known:
                 far = step > least
                 known[step] = central(value, xs, direction, step) if far else math.nan
-        best = _steadiest({h: known[h] for h in steps}, noise)
+        best = _steadiest({h: known[h] for h in steps}, noise, least)
         if best[1] <= _PRECISE * abs(best[0]):
             break
     return best
@@ -74,7 +74,9 @@ def _least(xs: Arrays, direction: Arrays) -> float:
     return 1e-14 * float(np.median(np.concatenate(ratios))) if ratios else 0.0
 
 
-def _steadiest(slopes: dict[float, float], noise: float) -> tuple[float, float]:
+def _steadiest(
+    slopes: dict[float, float], noise: float, least: float
+) -> tuple[float, float]:
     """The slope that changes least from step to step, and its doubt.
 
     Large steps err by the function's curvature, small ones by rounding, which grows
@@ -90,6 +92,7 @@ def _steadiest(slopes: dict[float, float], noise: float) -> tuple[float, float]:
             abs(slopes[large] - slopes[h]),
             abs(slopes[h] - slopes[small]) * small / h,
             noise / h,
+            abs(slopes[h]) * 0.02 * least / h,  # x + h v is rounded too
         )
         if noise and doubt > 0.1 * abs(slopes[h]) + _LOST * noise / h:
             doubt = math.inf

@@ -30,6 +30,7 @@ class Evidence:
     def __init__(self, level: Level, some: Compared) -> None:
         self.level, self.problem, self.n = level, level.problem, some.n
         self.analytic, self.numeric = some.analytic, some.numeric
+        self.wrong = some.wrong
         self.known = some.known & np.isfinite(some.numeric)
         self.values = some.analytic[self.known]
 
@@ -91,11 +92,13 @@ class Evidence:
         ours, theirs = _summed(self.analytic, y.shape), _summed(theirs, x.shape)
         return (ours, theirs) if ours.shape == theirs.shape else None
 
-    def numerical(self, twin: Problem) -> np.ndarray:
-        """This gradient by differences, in a problem that is a little different."""
+    def is_numerically(self, twin: Problem) -> bool:
+        """Whether this is the gradient in a problem that is a little different."""
         level = Level(twin, 1, self.level.tolerance)
         limit = self.numeric.size if self.numeric.size <= self.level.many else _FEW
-        return numerical(level, self.n, np.flatnonzero(self.known)[:limit])[0]
+        numeric, _ = numerical(level, self.n, np.flatnonzero(self.known)[:limit])
+        some = ~np.isnan(numeric)
+        return alike(self.analytic[some], numeric[some])
 
     def hint(self, ratio: float) -> str:
         """An axis whose length explains a factor."""

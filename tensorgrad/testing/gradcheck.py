@@ -66,6 +66,7 @@ def gradcheck(
     >>> bool(gradcheck(tg.matmul, np.ones((2, 3)), np.ones((3, 2)), order=3))
     True
     """
+    __tracebackhide__ = True  # pytest then shows the line of the test
     given, tolerance = tolerance, _checked(f, inputs, order, method, tolerance)
     options = _options(order=order, method=method, tolerance=given, seed=seed)
     with enable_grad(), np.errstate(all="ignore"):
@@ -98,6 +99,7 @@ def assert_gradients(f: Callable[..., Any], *inputs: Any, **options: Any) -> Non
     >>> import tensorgrad as tg
     >>> assert_gradients(tg.exp, np.array([0.5, -1.0]), order=3)
     """
+    __tracebackhide__ = True
     gradcheck(f, *inputs, **options | {"raise_exception": True})
 
 

@@ -22,6 +22,7 @@ def assert_graph_freed() -> Generator[None, None, None]:
     >>> with assert_graph_freed():
     ...     (x * x).sum().backward()
     """
+    __tracebackhide__ = True  # pytest then shows the line of the test
     start = next_order()
     yield
     alive = [

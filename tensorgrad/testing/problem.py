@@ -33,8 +33,8 @@ class Problem:
     w is random since an all-ones gradient cancels in softmax and in the norms, where
     a wrong derivative would pass; it is smaller for larger outputs, so that one of
     them does not drown the others. L1 = L; the higher ones are made of gradients,
-    L2 = <v1, dL1/dx> and L3 = <v2, dL2/dx>, so the gradient of Lk is a directional
-    derivative of order k.
+    L2 = <v1, d(L1 + |w f|^2 / 2)/dx> and L3 = <v2, dL2/dx>, so the gradient of Lk is
+    a directional derivative of order k.
     """
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[Any], seed: int) -> None:
@@ -45,6 +45,7 @@ class Problem:
         self.point = [np.array(self.given[i]) for i in self.places]
         self.weights: list[np.ndarray] = []  # one for each output, drawn when known
         self.directions: list[list[np.ndarray]] = []  # [order][input]
+        self.curved = True  # whether L2 and L3 have |w f|^2 / 2 in them
 
     def twin(self, **changed: Any) -> Problem:
         """The same problem with other weights, directions or points."""
@@ -85,8 +86,8 @@ class Problem:
             arrays = [np.asarray(_data(out)) for out in outs]
             pairs = zip(arrays, self._nearby() or arrays, strict=True)
             for x, near in pairs:
-                sizes = [typical(y) for y in (x, near) if y.any()]
-                drawn = self.rng.normal(size=x.shape) / max(sizes, default=1.0)
+                size = max(_overall(x), _overall(near)) or 1.0
+                drawn = self.rng.normal(size=x.shape) / size
                 self.weights.append(np.asarray(drawn))
         return self.weights
 
@@ -124,7 +125,10 @@ class Problem:
         outs: Sequence[Any] = self.outputs(leaves)
         weights: Sequence[np.ndarray] = self.weighed(outs)
         for k in range(1, order):
-            outs = slopes(inner(outs, weights), leaves, create_graph=True)
+            value = inner(outs, weights)
+            if k == 1 and self.curved:
+                value = value + curvature(outs, weights)
+            outs = slopes(value, leaves, create_graph=True)
             weights = self.direction(k)
         return outs, weights
 
@@ -185,10 +189,26 @@ def typical(x: np.ndarray) -> float:
     return float(np.median(sizes)) if sizes.size else 1.0
 
 
+def _overall(x: np.ndarray) -> float:
+    """The root of the mean square of x's elements."""
+    finite = x[np.isfinite(x)]
+    return float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
+
+
 def inner(xs: Sequence[Any], weights: Sequence[np.ndarray]) -> Any:
     """The sum of all elements, each times its weight."""
     parts = [(x * w).sum() for x, w in zip(xs, weights, strict=True)]
     return sum(parts[1:], start=parts[0])
+
+
+def curvature(xs: Sequence[Any], weights: Sequence[np.ndarray]) -> Any:
+    """Half the sum of (w x)^2, for what is differentiated again.
+
+    With it the g that arrives at f depends on the point, so that a formula that takes
+    g out of the graph shows. With <w, f(x)> alone g would be w, a constant.
+    """
+    scaled = [x * w for x, w in zip(xs, weights, strict=True)]
+    return inner([0.5 * x * x for x in scaled], [np.ones(()) for _ in scaled])
 
 
 def differentiable(x: Any) -> bool:

@@ -32,9 +32,17 @@ def theirs(
     outs = function(*xs, **settings)
     outs = list(outs) if isinstance(outs, tuple | list) else [outs]
     outs = [out for out in outs if out.dtype.is_floating_point]
-    first = gradients(weighed(outs, problem.weights), tracked, create_graph=True)
-    second = gradients(weighed(first, problem.direction(1)), tracked)
+    total = weighed(outs, problem.weights)
+    first = gradients(total, tracked, create_graph=True)
+    total = total + weighed([0.5 * out * out for out in outs], squares(problem))
+    curved = gradients(total, tracked, create_graph=True)
+    second = gradients(weighed(curved, problem.direction(1)), tracked)
     return [[x.detach().numpy(force=True) for x in xs] for xs in (outs, first, second)]
+
+
+def squares(problem: Problem) -> Any:
+    """The weights squared, of the curvature that the second order has."""
+    return [w * w for w in problem.weights]
 
 
 def weighed(xs: Any, weights: Any) -> Any:
@@ -70,7 +78,7 @@ def test_as_pytorch_has_it(name: str, dtype: str, data: Any) -> None:
 
     problem = Problem(ours, inputs, seed=0)
     outs = problem.outputs(problem.tensors())
-    problem.total(outs)  # draws the weights
+    problem.weights = [np.asarray(problem.rng.normal(size=out.shape)) for out in outs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of PyTorch's, about empty arrays
         values, first, second = theirs(problem, inputs, settings, TORCH[name])

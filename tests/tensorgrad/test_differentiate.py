@@ -8,7 +8,8 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import Tensor, grad, no_grad
 from tensorgrad.errors import GraphError, ShapeError
-from tests.tensorgrad.checks import check_gradients, leaf
+from tensorgrad.testing import assert_gradients
+from tests.tensorgrad.checks import leaf
 
 REFUSED_SECOND = "an earlier backward freed this graph"
 
@@ -260,7 +261,7 @@ def test_outputs_used_twice_and_to_second_order() -> None:
         first, rest = tg.split(x, indices_or_sections=[1], axis=1)
         return a * a * c + tg.exp(b) * a + (first * rest).sum() * c
 
-    check_gradients(function, [np.random.default_rng(0).normal(size=(3, 4))])
+    assert_gradients(function, np.random.default_rng(0).normal(size=(3, 4)))
 
 
 # --- hooks
@@ -284,3 +285,12 @@ def test_as_many_weights_as_outputs() -> None:
     x = leaf(1.0, 2.0)
     with pytest.raises(ShapeError, match="1 gradients for 2 outputs"):
         grad([x * 2.0, x * 3.0], x, [np.ones(2)])
+
+
+def test_a_gradient_is_no_other_tensor_on_its_node() -> None:
+    x = Tensor(np.array(2.0), requires_grad=True)
+    g = grad(x, x, x, create_graph=True)
+    assert not g.is_leaf
+    with pytest.raises(GraphError, match="do not depend"):
+        grad(x * 1.0, g)
+    assert grad(g * 3.0, x).item() == 3

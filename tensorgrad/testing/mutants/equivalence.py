@@ -136,10 +136,11 @@ def _attempts(parts: Iterator[Callable[[], Any]]) -> Iterator[Any]:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    if type(one) is not type(other) or isinstance(one, str):
-        return type(one) is type(other) and bool(one == other)
+    if isinstance(one, str) or isinstance(other, str):
+        return isinstance(one, str) and isinstance(other, str) and one == other
     if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        alike = isinstance(other, tuple | list) and len(one) == len(other)
+        return alike and all(map(_alike, one, other))
     one, other = np.asarray(one), np.asarray(other)
     return one.shape == other.shape and bool(
         # closer than a test by finite differences can see

@@ -134,18 +134,12 @@ def dependents(draw: st.DrawFn, scope: Scope) -> Choice:
     """y and x, where y depends on x in the graph."""
     tracked = [name for name, x in scope.values.items() if x.requires_grad]
     y = scope.pick(draw, anything, tracked)
-    x = scope.pick(draw, anything, [n for n in tracked if not found(scope, n)])
+    x = scope.pick(draw, anything, tracked)
     if y is None or x is None:
         return None
     total, within = scope.values[y].sum(), scope.values[x]
     g = grad(total, within, retain_graph=True, allow_unused=True)
     return None if g is None else ((y, x), {})
-
-
-def found(scope: Scope, name: str) -> bool:
-    """Whether it is a gradient: that may share the node of what it was made of."""
-    gradients = [s.target for s in scope.statements if s.kind.role == "gradient"]
-    return any(scope.values[name] is scope.values[target] for target in gradients)
 
 
 def weighed_dependents(draw: st.DrawFn, scope: Scope) -> Choice:

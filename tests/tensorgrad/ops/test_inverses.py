@@ -24,13 +24,21 @@ def cofactors(x: np.ndarray) -> np.ndarray:
     return out
 
 
+def slopes(x: np.ndarray, scale: float) -> Any:
+    """The determinant's derivatives at x times `scale`, but as large as at x."""
+    leaf = Tensor(x * scale, requires_grad=True)
+    (first,) = grad(tg.det(leaf), [leaf], create_graph=True)
+    (second,) = grad((first * X).sum(), [leaf])
+    return first.data / scale**3, second.data / scale**2
+
+
 @pytest.mark.parametrize("scale", [1e-20, 1e-9, 1.0, 1e9, 1e20])
 @pytest.mark.parametrize("values", [(5, 4, 3, 0), (5, 4, 0, 0), (5, 4, 3, 2)])
 def test_determinants_of_any_scale(values: Any, scale: float) -> None:
     x = (U * np.array(values)) @ VT
-    leaf = Tensor(x * scale, requires_grad=True)
-    (found,) = grad(tg.det(leaf), [leaf])
-    np.testing.assert_allclose(found.data / scale**3, cofactors(x), atol=1e-11)
+    first, second = slopes(x, scale)
+    np.testing.assert_allclose(first, cofactors(x), atol=1e-11)
+    np.testing.assert_allclose(second, slopes(x, 1.0)[1], atol=1e-9)
 
 
 @pytest.mark.parametrize("least", [1e-4, 1e-7, 1e-10])

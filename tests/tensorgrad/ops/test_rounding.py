@@ -92,3 +92,11 @@ def test_quotient_and_remainder_make_the_number(y: float) -> None:
     x = np.linspace(-10, 10, 401)
     made = tg.floor_divide(x, y) * y + tg.remainder(x, y)
     np.testing.assert_allclose(made, x, rtol=1e-12, atol=1e-12)
+
+
+def test_the_quotient_of_fmod_is_the_one_that_its_value_has() -> None:
+    y = Tensor(np.array(0.1), requires_grad=True)
+    out = tg.fmod(1.0, y)  # 1 / 0.1 rounds to 10, and 9 times fit
+    out.backward()
+    assert out.item() > 0
+    assert y.grad.item() == -9

@@ -42,10 +42,11 @@ def own_tests(name: str) -> None:
     for example in examples(name):
         for problem in example.squares:
             check_derivative(problem, 2, remembered(problem, 2))
-    for example in examples(name)[:10]:
+    for i, example in enumerate(examples(name)):
         for problem in example.problems[:1]:
-            check_that_gradients_add_up(problem)
             check_that_g_is_only_read(problem)
+            if i < 10:
+                check_that_gradients_add_up(problem)
     with verdicts_only():
         for test in tests:
             test()
@@ -133,12 +134,13 @@ def check_that_gradients_add_up(problem: Problem) -> None:
 
 
 def check_that_g_is_only_read(problem: Problem) -> None:
-    """A sum sends one g to both of its terms, and the second gets what was sent."""
+    """A sum sends one g to both of its terms, and the older gets what was sent."""
+    zeros = [np.zeros(weight.shape) for weight in problem.weights]
+    older = [Tensor(zero, requires_grad=True) for zero in zeros]
     leaves = problem.tensors()
-    outs = problem.outputs(leaves)
-    others = [Tensor(np.zeros(out.shape), requires_grad=True) for out in outs]
-    sums = [out + other for out, other in zip(outs, others, strict=True)]
-    found = grad(problem.total(sums), [*others, *leaves], allow_unused=True)
+    pairs = zip(problem.outputs(leaves), older, strict=True)
+    total = problem.total([out + other for out, other in pairs])
+    found = grad(total, [*older, *leaves], allow_unused=True)
     for g, weight in zip(found, problem.weights, strict=False):
         np.testing.assert_array_equal(g.data, weight)
 

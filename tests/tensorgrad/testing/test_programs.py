@@ -59,6 +59,7 @@ def test_what_is_printed_is_what_runs(program: Program) -> None:
         np.testing.assert_array_equal(found[name].grad.data, g)
 
 
+@settings(max_examples=25)
 @given(programs(max_leaves=2, max_statements=3))
 def test_a_program_is_as_small_as_asked_for(program: Program) -> None:
     assert 1 <= len(program.leaves) <= 2
@@ -74,7 +75,7 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("text", KINDS)
-@settings(max_examples=100 if THOROUGH else 4)
+@settings(max_examples=30 if THOROUGH else 4)
 @given(data=st.data())
 def test_every_kind_is_right_alone(text: str, data: Any) -> None:
     scope = Scope(LEAVES)
@@ -98,7 +99,7 @@ QUICK = settings(
 
 # --- faults shrink to programs that show them
 
-ABOUT_MEMORY = (UNARIES, COPIES, WRITES)
+ABOUT_MEMORY = (UNARIES[:1], COPIES, WRITES)
 
 
 @contextlib.contextmanager
@@ -137,14 +138,14 @@ def test_a_write_that_shows_elsewhere_shrinks_to_three_statements(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(writing, "alone", lambda array: True)
-    program = shortest(families=ABOUT_MEMORY, max_statements=5)
+    program = shortest(families=ABOUT_MEMORY, max_leaves=2, max_statements=4)
     assert len(program.statements) <= 3
     assert "write" in [s.kind.role for s in program.statements]
 
 
 def test_a_kept_gradient_shrinks_to_a_write_and_what_it_needs() -> None:
     with wrong("setitem", x=lambda g: g):
-        program = shortest(families=ABOUT_MEMORY, max_statements=5)
+        program = shortest(families=ABOUT_MEMORY, max_leaves=2, max_statements=4)
     assert len(program.statements) <= 3
 
 
@@ -293,6 +294,7 @@ def test_what_pytorch_returns_unchanged_is_another_tensor_here() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+@settings(max_examples=25)
 @given(programs(families=((Kind("boom", one(), lambda x: x / 0, None),), UNARIES)))
 def test_infinite_values_do_not_get_in(program: Program) -> None:
     assert "boom" not in str(program)
