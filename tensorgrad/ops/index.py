@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..coerce import listless
-from ..errors import DtypeError, ShapeError
+from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import primitive
 from .elementwise import where
@@ -70,14 +70,10 @@ def _picks_once(part):
 def setitem(x, value, *, key):
     """x with x[key] replaced by `value`, which broadcasts; x itself is unchanged.
 
-    DtypeError for floats in an x of integers, where they would lose their fractions.
-
     >>> setitem(Tensor([1.0, 2.0]), 5.0, key=0)
     Tensor([5., 2.], dtype=float32)
     """
     out = np.array(x)
-    if out.dtype.kind != "f" and np.asarray(value).dtype.kind == "f":
-        raise DtypeError(f"setitem: floats into {out.dtype}: astype the one or other")
     out[key] = value
     return out
 

@@ -41,7 +41,8 @@ class Problem:
         self.f = f
         self.given = [_unwrapped(x) for x in inputs]
         self.places = [i for i, x in enumerate(inputs) if differentiable(x)]
-        self.rng = np.random.default_rng(seed)
+        # inputs are often drawn from default_rng(0): w must not be equal to them
+        self.rng = np.random.default_rng([seed, 2024])
         self.point = [np.array(self.given[i]) for i in self.places]
         self.weights: list[np.ndarray] = []  # one for each output, drawn when known
         self.directions: list[list[np.ndarray]] = []  # [order][input]
@@ -93,8 +94,8 @@ class Problem:
 
     def _nearby(self) -> list[np.ndarray]:
         """The outputs beside the point: at it they may cancel to a rounding error."""
-        rng = np.random.default_rng(1)  # not what the weights are drawn from
-        moves = [0.01 * typical(x) * rng.normal(size=x.shape) for x in self.point]
+        rng = np.random.default_rng([0, 2025])
+        moves = [0.3 * typical(x) * rng.normal(size=x.shape) for x in self.point]
         point = [
             np.asarray(x + v, x.dtype) for x, v in zip(self.point, moves, strict=True)
         ]
@@ -147,7 +148,21 @@ class Problem:
             outs, weights = self.terms(k, self.tensors())
             pairs = zip(map(_data, outs), weights, strict=True)
             squares += float(sum(np.square(x * w).sum() for x, w in pairs))
-        return 4 * float(np.finfo(np.float64).eps) * squares**0.5
+        eps = float(np.finfo(np.float64).eps)
+        return 4 * max(eps * squares**0.5, self._jitter(order, eps))
+
+    def _jitter(self, order: int, eps: float) -> float:
+        """How far L moves when the inputs do by rounding errors.
+
+        f may have cancelled inside: a determinant near 0 has no digit left.
+        """
+        value, rng = self.value(order), np.random.default_rng(2)
+        moved = [
+            value([x * (1 + eps * rng.choice([-2, 2], x.shape)) for x in self.point])
+            for _ in range(3)
+        ]
+        found = max(moved) - min(moved)
+        return found if np.isfinite(found) else 0.0
 
     def value(self, order: int) -> Callable[[list[np.ndarray]], float]:
         """L of that order as a function of arrays."""

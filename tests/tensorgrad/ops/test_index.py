@@ -7,7 +7,6 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor, grad
-from tensorgrad.errors import DtypeError
 from tensorgrad.testing import assert_gradients
 
 X = np.arange(6.0).reshape(2, 3)
@@ -133,9 +132,3 @@ def test_refusals(call: Any) -> None:
     for x in (X, Tensor(X, requires_grad=True)):
         with pytest.raises(ValueError):
             call(x)
-
-
-def test_floats_are_not_put_among_integers() -> None:
-    value = Tensor([2.7], requires_grad=True)
-    with pytest.raises(DtypeError, match="int64"):
-        tg.setitem(np.array([0, 0]), value, key=[0])

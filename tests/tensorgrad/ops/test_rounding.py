@@ -25,7 +25,9 @@ ROUNDING = ["ceil", "floor", "round", "trunc"]
 @pytest.mark.parametrize("name", NAMES)
 def test_special_numbers(name: str, dtype: str) -> None:
     check_values(name, dtype)
-    check_slopes(name, dtype)
+    # the slope of what is NaN is NaN here, and an infinity in PyTorch
+    differs = (lambda x, y: np.isnan(np.fmod(x, y))) if name == "fmod" else None
+    check_slopes(name, dtype, differs)
 
 
 @pytest.mark.parametrize("name", NAMES)
