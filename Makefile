@@ -12,7 +12,7 @@ FOR_TRAIN := $(VENV)/.extras-fast,viz
 FOR_TEST := $(VENV)/.extras-fast,viz,testing,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help train test coverage lint bench clean venv
+.PHONY: help train test mutants coverage lint bench clean venv
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1\t\2/p' Makefile
@@ -22,6 +22,9 @@ train: $(FOR_TRAIN)  ## install, train a small GPT on real text, write text with
 
 test: lint  ## install, then lint, types and tests
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+
+mutants: $(FOR_TEST)  ## plant a fault in every derivative: the tests must catch it
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 -q -m mutants $(ARGS)
 
 coverage: $(FOR_TEST)  ## branches of the engine that its tests reach, kernels included
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n auto --maxprocesses=4 -q \

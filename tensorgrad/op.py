@@ -31,6 +31,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from . import call
 from .differentiate import grad
 from .errors import DefinitionError, GraphError, ShapeError
@@ -179,7 +181,9 @@ class Op:
         saved = self._reopened(node)
         if self.definition is not None:
             return self._partials(g, saved, parents)
-        return self.gradients(node, g, parents, saved)
+        found = self.gradients(node, g, parents, saved)
+        # an array, from a formula that calls what knows no Tensors, is a constant
+        return [wrap(gx) if isinstance(gx, np.ndarray) else gx for gx in found]
 
     def _together(
         self, g: Any, parents: Sequence[Node | None], saved: Any

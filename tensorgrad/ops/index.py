@@ -112,7 +112,8 @@ def add_at(x, value, *, key):
     Tensor([11.,  2.], dtype=float32)
     """
     out = np.array(x, np.result_type(x, listless(value)))
-    np.add.at(out, key, value)
+    # spelt out, since add.at reads past the end of a value with more axes than x[key]
+    np.add.at(out, key, setitem(out[key], value, key=...))
     return out
 
 

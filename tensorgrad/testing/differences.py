@@ -21,7 +21,7 @@ STEP = 3e-4  # the five-point rule then errs by 1e-14 times the fifth derivative
 # Tried in turn: the first three, which do for most functions, then all of them.
 _USUAL = (3e-3, 3e-4, 3e-5)
 _ALL = tuple(3 * 10.0**-k for k in range(2, 13))
-_LOST = 1e3  # how many times the least possible rounding may be met
+_LOST = 3.0  # times the rounding: more doubt than that is no rounding
 _PRECISE = 1e-8  # relative doubt at which no further step is tried
 
 

@@ -49,9 +49,10 @@ def gradcheck(
     Differentiated are the inputs that are arrays of floats, or Tensors that require a
     gradient; everything else is passed to f as it is. f takes Tensors and returns a
     Tensor or a tuple of them. The outputs are weighed at random and the derivatives
-    of all orders from 1 to `order` are compared along one random direction: reverse
-    mode against central differences of the order below. `method="complex"` takes the
-    complex step for the first order: exact, for analytic functions of arrays. Beside
+    of all orders from 1 to `order` are compared, for each input along a random
+    direction: reverse mode against central differences of the order below, and element
+    by element where they disagree. `method="complex"` takes the complex step for the
+    first order: exact, for analytic functions of arrays. Beside
     the numbers it checks that f gives the same twice; that neither f nor its
     derivative writes to an input; that a second backward pass, and one that is itself
     recorded, agree with the first; shape and dtype of every gradient; and, with
@@ -60,7 +61,8 @@ def gradcheck(
     A relative `tolerance` is needed for float32 inputs; float64 has 1e-6. `seed` draws
     weights and directions. On a failure GradientError says which input and element,
     both values, and the likely cause; with `raise_exception=False` a falsy Report says
-    it. Away from kinks only: at a kink both one-sided slopes are in the message.
+    it. Away from kinks only: at a kink both one-sided slopes are in the message. What
+    f closes over, such as a module's parameters, is not differentiated: pass it too.
 
     >>> import tensorgrad as tg
     >>> bool(gradcheck(tg.matmul, np.ones((2, 3)), np.ones((3, 2)), order=3))

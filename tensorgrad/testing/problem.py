@@ -100,7 +100,9 @@ class Problem:
             np.asarray(x + v, x.dtype) for x, v in zip(self.point, moves, strict=True)
         ]
         try:
-            return [np.asarray(_data(x)) for x in self.outputs(self.tensors(point))]
+            with np.errstate(all="ignore"):
+                near = self.outputs(self.tensors(point))
+            return [np.asarray(_data(x)) for x in near]
         except (ArithmeticError, ValueError):
             return []  # outside of f's domain
 

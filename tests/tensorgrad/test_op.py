@@ -9,7 +9,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import REGISTRY, Tensor, fused, grad, primitive
 from tensorgrad.errors import DefinitionError, GraphError, ShapeError
-from tensorgrad.testing import assert_gradients
+from tensorgrad.testing import GradientError, assert_gradients
 from tests.tensorgrad.checks import vector
 
 
@@ -208,6 +208,20 @@ def test_formulas_may_ask_for_shapes_and_for_all_outputs() -> None:
         return spread(x * x) * up + up * down * down
 
     assert_gradients(function, np.array([0.5, -1.0]))
+
+
+def test_a_formula_that_knows_no_tensors_is_a_constant_at_second_order() -> None:
+    def raw(g: Any, x: Any) -> Any:
+        return np.asarray(getattr(g, "_data", g)) * np.cos(getattr(x, "_data", x))
+
+    op = tg.primitive(lambda x: np.sin(x))
+    op.gradient(x=raw)
+    x = vector(0.5, 1.0)
+    assert_gradients(op, x.data)
+    (g,) = grad((op(x) * x).sum(), [x], create_graph=True)
+    assert g.requires_grad
+    with pytest.raises(GradientError, match="second derivative"):
+        assert_gradients(op, x.data, order=2)
 
 
 @pytest.mark.parametrize("n", [1, 2])

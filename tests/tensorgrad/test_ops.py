@@ -7,7 +7,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import tensorgrad as tg
 from tensorgrad import REGISTRY, Tensor, grad
@@ -73,6 +73,7 @@ def test_value_is_the_definitions(name: str, data: Any) -> None:
 
 
 @every_smooth_op
+@settings(max_examples=settings.default.max_examples * 2 // 5)  # three orders each
 @given(data=st.data())
 def test_derivatives_to_third_order(name: str, data: Any) -> None:
     function, inputs, _ = drawn(data, name)

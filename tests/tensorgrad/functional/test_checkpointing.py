@@ -407,7 +407,7 @@ def test_the_memory_of_a_deep_chain() -> None:
         return x
 
     def peak(run: Any) -> int:
-        x = Tensor(np.ones(10_000), requires_grad=True)
+        x = Tensor(np.ones(100_000), requires_grad=True)
         tracemalloc.start()
         y = x
         for _ in range(20):

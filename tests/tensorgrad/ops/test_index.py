@@ -132,3 +132,13 @@ def test_refusals(call: Any) -> None:
     for x in (X, Tensor(X, requires_grad=True)):
         with pytest.raises(ValueError):
             call(x)
+
+
+@pytest.mark.parametrize("key", [0, [0], [0, 1, 0], slice(None), ...])
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 1)])
+def test_a_value_with_more_axes_than_its_place(key: Any, shape: Any) -> None:
+    x, value = np.array([1.0, 2.0]), np.full(shape, 5.0)
+    expected = x.copy()
+    for i in np.atleast_1d(np.arange(2)[key]):
+        expected[i] += 5.0
+    np.testing.assert_array_equal(tg.add_at(x, value, key=key), expected)

@@ -16,6 +16,7 @@ from tensorgrad.testing.mutants import drawn
 from tests.tensorgrad.testing.own_tests import TESTED, own_tests
 
 
+@pytest.mark.mutants
 @pytest.mark.parametrize("name", TESTED)
 def test_the_projects_own_tests_kill_every_mutant(name: str) -> None:
     assert not mutants.survivors(own_tests, ops=[name])
