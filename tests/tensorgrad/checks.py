@@ -1,8 +1,4 @@
-"""Derivatives against finite differences, along one random direction.
-
-Every check weighs the outputs with random numbers: an all-ones gradient cancels in
-softmax and in the norms, where a wrong derivative would pass.
-"""
+"""Leaves, and gradients of what is weighed at random, for the tests of the engine."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,17 +6,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad import Tensor, grad
-
-STEP = 3e-4  # the five-point rule then errs by 1e-14 times the fifth derivative
+from tensorgrad.testing.problem import differentiable
 
 
 def leaves(inputs: Sequence[Any]) -> list[Any]:
     """Each array of floats as a leaf Tensor; everything else as it is."""
     return [Tensor(x, requires_grad=True) if differentiable(x) else x for x in inputs]
-
-
-def differentiable(x: Any) -> bool:
-    return type(x) is np.ndarray and x.dtype.kind == "f"
 
 
 def listed(outputs: Any) -> list[Any]:
@@ -46,65 +37,6 @@ def slopes(function: Callable[..., Any], inputs: Sequence[Any]) -> list[np.ndarr
     tracked = [x for x in xs if isinstance(x, Tensor)]
     found = grad(total(function(*xs)), tracked)
     return [g.numpy() for g in found]
-
-
-def second_slopes(
-    function: Callable[..., Any], inputs: Sequence[Any]
-) -> list[np.ndarray]:
-    """The gradient of the random sum of gradients that `projected_slopes` gives."""
-    xs = leaves(inputs)
-    tracked = [x for x in xs if isinstance(x, Tensor)]
-    first = grad(total(function(*xs)), tracked, create_graph=True)
-    projected = total(tuple(first), seed=1)
-    if projected.node is None:  # the function is linear in all of its inputs
-        return [np.zeros(x.shape) for x in tracked]
-    found = grad(projected, tracked, allow_unused=True)
-    return [
-        np.zeros(x.shape) if g is None else g.numpy()
-        for g, x in zip(found, tracked, strict=True)
-    ]
-
-
-def projected_slopes(function: Callable[..., Any], inputs: Sequence[Any]) -> float:
-    first = slopes(function, inputs)
-    weights = weights_for([g.shape for g in first], seed=1)
-    return float(sum((g * w).sum() for g, w in zip(first, weights, strict=True)))
-
-
-def along(value: Callable[[list[Any]], float], inputs: Sequence[Any]) -> Any:
-    """The direction, and the derivative of `value` along it by the five-point rule."""
-    shapes = [x.shape for x in inputs if differentiable(x)]
-    direction = weights_for(shapes, seed=2)
-
-    def at(t: float) -> float:
-        steps = iter(direction)
-        return value(
-            [
-                np.asarray(x + t * next(steps)) if differentiable(x) else x
-                for x in inputs
-            ]
-        )
-
-    h = STEP
-    slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
-    return direction, slope
-
-
-def check_gradients(function: Callable[..., Any], inputs: Sequence[Any]) -> None:
-    """Assert that first and second derivatives equal finite differences."""
-    direction, expected = along(lambda xs: total(function(*leaves(xs))).item(), inputs)
-    assert_along(slopes(function, inputs), direction, expected)
-    direction, expected = along(lambda xs: projected_slopes(function, xs), inputs)
-    assert_along(second_slopes(function, inputs), direction, expected)
-
-
-def assert_along(
-    gradients: Sequence[np.ndarray], direction: Sequence[np.ndarray], expected: float
-) -> None:
-    parts = [(g * d).sum() for g, d in zip(gradients, direction, strict=True)]
-    # Rounding in the differences grows with what was summed, not with the sum.
-    scale = 1 + sum(abs(part) for part in parts)
-    np.testing.assert_allclose(sum(parts), expected, rtol=1e-6, atol=1e-6 * scale)
 
 
 def leaf(*values: float) -> Tensor:

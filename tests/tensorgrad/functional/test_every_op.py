@@ -13,7 +13,7 @@ from hypothesis import given, settings
 import tensorgrad as tg
 from tensorgrad.functional import checkpoint, grad, hvp, jvp, vjp
 from tensorgrad.testing.domains import DOMAINS
-from tests.tensorgrad.checks import differentiable
+from tensorgrad.testing.problem import differentiable
 from tests.tensorgrad.functional.functions import flat, weights
 
 SMOOTH = sorted(name for name, domain in DOMAINS.items() if domain.smooth)
