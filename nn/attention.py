@@ -1,15 +1,23 @@
-"""Multi-head attention, of a sequence to itself or to another."""
+"""Attention of a sequence to itself or to another, in several heads.
+
+`attention_weights(model)` shows who looked where, in any model built on it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, ShapeError
 
+from .cache import KeyValueCache
 from .layers import Dropout, Linear, Rng, positive
 from .module import Module
 
@@ -31,6 +39,60 @@ def merge_heads(x: Any) -> Any:
 def swapped(ndim: int) -> tuple[int, ...]:
     """The axes, those of heads and time exchanged."""
     return (*range(ndim - 3), ndim - 2, ndim - 3, ndim - 1)
+
+
+class DotProductAttention(Module):
+    """softmax(q k^T / sqrt(D) + mask) v, with dropout on the weights.
+
+    q is (..., T, D), k and v (..., S, D), the result (..., T, D). `mask` and `causal`
+    are those of `tg.attention`.
+    """
+
+    def __init__(self, dropout: float = 0.0, *, rng: Rng = None) -> None:
+        self.dropout = Dropout(dropout, rng=rng)
+        self.show: Callable[[NDArray[Any]], None] | None = None  # takes the weights
+
+    def forward(
+        self, q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool = False
+    ) -> Any:
+        if self.show is not None:
+            self.show(self.weights(q, k, mask=mask, causal=causal).data)
+        dropped = self.dropout.mask((*q.shape[:-1], k.shape[-2]), q.dtype)
+        return tg.attention(q, k, v, mask, dropped, causal=causal)
+
+    def weights(self, q: Any, k: Any, *, mask: Any = None, causal: bool = False) -> Any:
+        """softmax(q k^T / sqrt(D) + mask): (..., T, S), before dropout."""
+        # with the identity in the place of v, the result is the weights themselves
+        S = k.shape[-2]
+        eye = np.broadcast_to(np.eye(S, dtype=q.dtype), (*q.shape[:-2], S, S))
+        return tg.attention(q, k, Tensor(eye), mask, causal=causal)
+
+
+@contextmanager
+def attention_weights(model: Module) -> Iterator[dict[str, NDArray[Any]]]:
+    """Inside, each attention leaves the weights of its latest call, under its name.
+
+    They are (B, H, T, S), those before dropout. Nothing is computed for them outside.
+
+    >>> model = MultiHeadAttention(4, n_head=2, rng=0)
+    >>> with attention_weights(model) as weights:
+    ...     _ = model(Tensor(np.zeros((1, 3, 4))))
+    >>> {name: array.shape for name, array in weights.items()}
+    {'attend': (1, 2, 3, 3)}
+    """
+    found: dict[str, NDArray[Any]] = {}
+    layers = {
+        name.removesuffix(".attend"): layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, DotProductAttention)
+    }
+    for name, layer in layers.items():
+        layer.show = partial(found.__setitem__, name)
+    try:
+        yield found
+    finally:
+        for layer in layers.values():
+            layer.show = None
 
 
 class MultiHeadAttention(Module):
@@ -68,7 +130,7 @@ class MultiHeadAttention(Module):
         self.key = Linear(d_model, d_model, bias, rng=rng)
         self.value = Linear(d_model, d_model, bias, rng=rng)
         self.out = Linear(d_model, d_model, bias, rng=rng)
-        self.dropout = Dropout(dropout, rng=rng)
+        self.attend = DotProductAttention(dropout, rng=rng)
 
     def forward(
         self,
@@ -79,28 +141,29 @@ class MultiHeadAttention(Module):
         mask: Any = None,
         causal: bool = False,
         need_weights: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> Any:
         """The result, and with `need_weights` also the weights (..., H, T, S).
 
-        The weights are those before dropout.
+        The weights are those before dropout. With a `cache`, a query sees also the
+        keys and values of the calls before; the mask is for all of them.
         """
         key = query if key is None else key
         value = key if value is None else value
         q = split_heads(self.query(query), self.n_head)  # (..., H, T, D)
-        k = split_heads(self.key(key), self.n_head)  # (..., H, S, D)
-        v = split_heads(self.value(value), self.n_head)
-        shape = (*q.shape[:-1], k.shape[-2])
+
+        def keys_and_values() -> tuple[Any, Any]:
+            k, v = self.key(key), self.value(value)
+            return split_heads(k, self.n_head), split_heads(v, self.n_head)
+
+        # (..., H, S, D) each
+        k, v = keys_and_values() if cache is None else cache.update(keys_and_values)
         if mask is not None:
-            mask = with_heads(mask, shape)
-        dropped = self.dropout.mask(shape, q.dtype)
-        heads = tg.attention(q, k, v, mask, dropped, causal=causal)
-        out = self.out(merge_heads(heads))
+            mask = with_heads(mask, (*q.shape[:-1], k.shape[-2]))
+        out = self.out(merge_heads(self.attend(q, k, v, mask=mask, causal=causal)))
         if not need_weights:
             return out
-        # with the identity in the place of v, the result is the weights themselves
-        S = shape[-1]
-        eye = np.broadcast_to(np.eye(S, dtype=q.dtype), (*shape[:-2], S, S))
-        return out, tg.attention(q, k, Tensor(eye), mask, causal=causal)
+        return out, self.attend.weights(q, k, mask=mask, causal=causal)
 
     def extra_repr(self) -> str:
         return f"{self.out.weight.shape[0]}, n_head={self.n_head}"

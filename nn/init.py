@@ -7,6 +7,7 @@ a seed for a new one. float32 tensors are drawn in float32.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -167,12 +168,47 @@ def gpt2_(
     """
     if n_layer < 1:
         raise ConfigError(f"n_layer={n_layer} must be 1 or more")
+
+    def draw(name: str, parameter: Tensor) -> None:
+        last = name.endswith(residual)
+        normal_(parameter, std=std / math.sqrt(2 * n_layer) if last else std, rng=rng)
+
     rng = np.random.default_rng(rng)
+    return weights_(module, draw)
+
+
+def bert_(module: Module, *, std: float = 0.02, rng: Rng) -> Module:
+    """Matrices from N(0, std^2), biases 0.
+
+    Source: Devlin et al., BERT, arXiv 1810.04805, and the code released with it.
+    """
+    rng = np.random.default_rng(rng)
+    return weights_(
+        module, lambda name, parameter: normal_(parameter, std=std, rng=rng)
+    )
+
+
+def transformer_(module: Module, *, rng: Rng) -> Module:
+    """Matrices from `xavier_uniform_`, biases 0, embeddings from N(0, 1 / channels).
+
+    Multiplied by sqrt(channels), as the Transformer does, embeddings are N(0, 1).
+    """
+
+    def draw(name: str, parameter: Tensor) -> None:
+        if name.endswith("embedding.weight"):
+            normal_(parameter, std=1 / math.sqrt(parameter.shape[1]), rng=rng)
+        else:
+            xavier_uniform_(parameter, rng=rng)
+
+    rng = np.random.default_rng(rng)
+    return weights_(module, draw)
+
+
+def weights_(module: Module, draw: Callable[[str, Tensor], object]) -> Module:
+    """draw(name, weight) for every matrix; biases become 0, and norms stay."""
     for name, parameter in module.named_parameters():
-        if name.endswith(residual):
-            normal_(parameter, std=std / math.sqrt(2 * n_layer), rng=rng)
-        elif parameter.ndim >= 2:
-            normal_(parameter, std=std, rng=rng)
+        if parameter.ndim >= 2:
+            draw(name, parameter)
         elif name.endswith("bias"):
             zeros_(parameter)
     return module

@@ -160,7 +160,7 @@ def test_dropout_acts_in_training_alone_and_on_the_weights() -> None:
     ours.eval()
     np.testing.assert_array_equal(ours(x).data, ours(x).data)
     ours.train()
-    ours.dropout.p = 1.0
+    ours.attend.dropout.p = 1.0
     assert (ours(x).data == 0).all()
 
 

@@ -176,7 +176,7 @@ def test_modes_differ_by_dropout_alone(p: float, training: bool) -> None:
     model = Reader(p).train(training)
     laws.train_and_eval_differ_only_by_dropout(model, TOKENS)
     assert model.training is model.drop.training is training
-    assert model.attention.dropout.p == model.drop.p == p
+    assert model.attention.attend.dropout.p == model.drop.p == p
 
 
 # --- accumulation

@@ -1,0 +1,117 @@
+"""What a model that writes token by token keeps, so that it reads each token once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorgrad.errors import GraphError
+from tensorgrad.graph import wrap
+from tensorgrad.mode import recording
+
+Array = NDArray[Any]
+Make = Callable[[], tuple[Any, Any]]  # -> keys and values (N, H, t, D), to be cached
+
+
+class KeyValueCache:
+    """The keys and values of all the times read so far, of N sequences.
+
+    They lie in memory that doubles when it is full, so that a token costs no copy of
+    those before it. GraphError where a gradient would be recorded: none could pass.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._memory: list[Array] = []  # keys and values (N, H, capacity, D)
+
+    def update(self, make: Make) -> tuple[Any, Any]:
+        """Add the keys and values that `make` gives; all of them, (N, H, S, D) each."""
+        new = [part.data for part in refuse_recorded(make())]
+        start, self.length = self.length, self.length + new[0].shape[2]
+        if not self._memory or self._memory[0].shape[2] < self.length:
+            self._grow(new, start)
+        for memory, part in zip(self._memory, new, strict=True):
+            memory[:, :, start : self.length] = part
+        k, v = (wrap(memory[:, :, : self.length]) for memory in self._memory)
+        return k, v
+
+    def _grow(self, new: list[Array], start: int) -> None:
+        capacity = max(self.length, 2 * start)
+        larger = []
+        for i, part in enumerate(new):
+            N, H, _, D = part.shape
+            memory = np.empty((N, H, capacity, D), part.dtype)
+            if start:
+                memory[:, :, :start] = self._memory[i][:, :, :start]
+            larger.append(memory)
+        self._memory = larger
+
+    def select(self, rows: ArrayLike) -> None:
+        """Keep these of the sequences, in this order, each as often as it is named."""
+        rows = np.asarray(rows)
+        for i, old in enumerate(self._memory):
+            new = np.empty((len(rows), *old.shape[1:]), old.dtype)
+            new[:, :, : self.length] = old[rows, :, : self.length]
+            self._memory[i] = new
+
+
+@final
+class FixedCache(KeyValueCache):
+    """The keys and values of what does not grow, such as an encoder's output."""
+
+    def update(self, make: Make) -> tuple[Any, Any]:
+        """Those of the first call, for ever."""
+        return super().update(make if not self._memory else self._nothing)
+
+    def _nothing(self) -> tuple[Any, Any]:
+        k, v = (wrap(memory[:, :, :0]) for memory in self._memory)
+        return k, v
+
+
+def refuse_recorded(keys_and_values: tuple[Any, Any]) -> tuple[Any, Any]:
+    if recording() and any(part.node is not None for part in keys_and_values):
+        raise GraphError(
+            "a cache holds numbers, through which no gradient passes: call the model "
+            "under tensorgrad.no_grad()"
+        )
+    return keys_and_values
+
+
+@final
+class Times:
+    """Which of the times read so far are real, and where each row stands.
+
+    A batch of prompts of unequal length is padded on the left: the last token of each
+    is then the last of its row.
+
+    >>> times = Times()
+    >>> times.extend((2, 3), [[True, True, True], [False, True, True]]).tolist()
+    [[0, 1, 2], [0, 0, 1]]
+    >>> times.extend((2, 1)).tolist()
+    [[3], [2]]
+    >>> times.mask.tolist()
+    [[[True, True, True, True]], [[False, True, True, True]]]
+    """
+
+    def __init__(self) -> None:
+        self._real = np.zeros((0, 0), bool)
+
+    def extend(self, shape: tuple[int, ...], real: ArrayLike | None = None) -> Array:
+        """The positions (N, T) = `shape` of what comes next: padding is not counted."""
+        added = np.ones(shape, bool) if real is None else np.asarray(real, bool)
+        before = self._real if self._real.size else np.zeros((shape[0], 0), bool)
+        counted = before.sum(axis=1, keepdims=True) + added.cumsum(axis=1)
+        self._real = np.concatenate([before, added], axis=1)
+        positions: Array = np.maximum(counted - 1, 0)
+        return positions
+
+    @property
+    def mask(self) -> Array | None:
+        """Where a query may look, (N, 1, S); None where nothing is padded."""
+        return None if self._real.all() else self._real[:, None, :]
+
+    def select(self, rows: ArrayLike) -> None:
+        self._real = self._real[np.asarray(rows)]
