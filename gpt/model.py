@@ -14,11 +14,14 @@ import numpy as np
 
 import tensorgrad as tg
 from nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, init
+from nn.attention import DotProductAttention
+from nn.cache import KeyValueCache
 from nn.evaluation import evaluating
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 
 from .config import GPTConfig
+from .incremental import GPTState
 
 
 class CausalSelfAttention(Module):
@@ -29,16 +32,19 @@ class CausalSelfAttention(Module):
         self.n_head = config.n_head
         self.c_attn = Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
         self.c_proj = Linear(config.n_embd, config.n_embd, bias=config.bias)
-        self.attn_dropout = Dropout(config.dropout)
+        self.attend = DotProductAttention(config.dropout)
         self.resid_dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Any = None, cache: KeyValueCache | None = None
+    ) -> Tensor:
         B, T, C = x.shape
         qkv = self.c_attn(x).reshape(B, T, 3, self.n_head, C // self.n_head)
         # three of (B, T, H, D) -> (B, H, T, D)
         q, k, v = [part.transpose(0, 2, 1, 3) for part in tg.unstack(qkv, axis=2)]
-        dropped = self.attn_dropout.mask((B, self.n_head, T, T), x.dtype)
-        heads = tg.attention(q, k, v, dropout_mask=dropped, causal=True)
+        if cache is not None:  # then also those of the calls before: (B, H, S, D)
+            k, v = cache.extend(k, v)
+        heads = self.attend(q, k, v, mask=mask, causal=True)
         y = heads.transpose(0, 2, 1, 3).reshape(B, T, C)  # (B, H, T, D) -> (B, T, C)
         return self.resid_dropout(self.c_proj(y))
 
@@ -66,8 +72,10 @@ class Block(Module):
         self.ln_2 = LayerNorm(config.n_embd, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x))
+    def forward(
+        self, x: Tensor, mask: Any = None, cache: KeyValueCache | None = None
+    ) -> Tensor:
+        x = x + self.attn(self.ln_1(x), mask, cache)
         return x + self.mlp(self.ln_2(x))
 
 
@@ -104,16 +112,44 @@ class GPT(Module):
 
     def logits(self, tokens: Any) -> Tensor:
         """The scores (B, T, V) of each next token."""
+        return self.head(self.hidden(tokens))
+
+    def hidden(
+        self,
+        tokens: Any,
+        *,
+        positions: Any = None,
+        mask: Any = None,
+        caches: list[KeyValueCache] | None = None,
+    ) -> Tensor:
+        """What the last block makes of each token (B, T), normed: (B, T, C).
+
+        With `caches`, one for each block, the tokens follow what was read into them:
+        then `positions` (B, T) says where they stand, and `mask`, which broadcasts to
+        (B, H, T, S), which of all tokens may be looked at.
+        """
         tokens = np.asarray(tokens)
-        T = tokens.shape[-1]
-        if self.config.block_size < T:
+        place = np.arange(tokens.shape[-1]) if positions is None else positions
+        longest = int(np.max(place, initial=-1)) + 1
+        if self.config.block_size < longest:
             raise InputError(
-                f"{T} tokens are more than the context of {self.config.block_size}"
+                f"{longest} tokens are more than the context of "
+                f"{self.config.block_size}"
             )
-        x = self.drop(self.wte(tokens) + self.wpe(np.arange(T)))  # (B, T, C)
-        for block in self.h:
-            x = block(x)
-        return tg.linear(self.ln_f(x), self.wte.weight)
+        x = self.drop(self.wte(tokens) + self.wpe(place))  # (B, T, C)
+        for i, block in enumerate(self.h):
+            x = block(x, mask, None if caches is None else caches[i])
+        normed: Tensor = self.ln_f(x)
+        return normed
+
+    def head(self, hidden: Any) -> Tensor:
+        """The scores (..., V) of the token that follows, from hidden (..., C)."""
+        scores: Tensor = tg.linear(hidden, self.wte.weight)
+        return scores
+
+    def start(self) -> GPTState:
+        """No token read yet: `nn.decoding` brings the prompts, and goes on from them."""
+        return GPTState(self)
 
     def generate(
         self,

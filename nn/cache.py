@@ -29,12 +29,25 @@ class KeyValueCache:
 
     def update(self, make: Make) -> tuple[Any, Any]:
         """Add the keys and values that `make` gives; all of them, (N, H, S, D) each."""
-        new = [part.data for part in refuse_recorded(make())]
-        start, self.length = self.length, self.length + new[0].shape[2]
+        return self.extend(*make())
+
+    def extend(self, k: Any, v: Any) -> tuple[Any, Any]:
+        """Add keys and values (N, H, t, D); all of them, (N, H, S, D) each."""
+        if recording() and (k.node is not None or v.node is not None):
+            raise GraphError(
+                "a cache holds numbers, through which no gradient passes: call the "
+                "model under tensorgrad.no_grad()"
+            )
+        new = [k.data, v.data]
+        start, self.length = self.length, self.length + k.shape[2]
         if not self._memory or self._memory[0].shape[2] < self.length:
             self._grow(new, start)
         for memory, part in zip(self._memory, new, strict=True):
             memory[:, :, start : self.length] = part
+        return self.all()
+
+    def all(self) -> tuple[Any, Any]:
+        """The keys and values so far."""
         k, v = (wrap(memory[:, :, : self.length]) for memory in self._memory)
         return k, v
 
@@ -64,20 +77,7 @@ class FixedCache(KeyValueCache):
 
     def update(self, make: Make) -> tuple[Any, Any]:
         """Those of the first call, for ever."""
-        return super().update(make if not self._memory else self._nothing)
-
-    def _nothing(self) -> tuple[Any, Any]:
-        k, v = (wrap(memory[:, :, :0]) for memory in self._memory)
-        return k, v
-
-
-def refuse_recorded(keys_and_values: tuple[Any, Any]) -> tuple[Any, Any]:
-    if recording() and any(part.node is not None for part in keys_and_values):
-        raise GraphError(
-            "a cache holds numbers, through which no gradient passes: call the model "
-            "under tensorgrad.no_grad()"
-        )
-    return keys_and_values
+        return self.all() if self._memory else super().update(make)
 
 
 @final
