@@ -148,7 +148,7 @@ class GPT(Module):
         return scores
 
     def start(self) -> GPTState:
-        """No token read yet: `nn.decoding` brings the prompts, and goes on from them."""
+        """Nothing read yet: `nn.decoding` brings prompts, and goes on from there."""
         return GPTState(self)
 
     def generate(
