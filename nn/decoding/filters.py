@@ -91,7 +91,7 @@ def top_p(logits: ArrayLike, p: float) -> Scores:
 
     >>> logits = np.log([0.125, 0.5, 0.25, 0.125])
     >>> np.exp(top_p(logits, 0.5)), np.exp(top_p(logits, 0.8))
-    (array([0. , 0.5, 0. , 0. ]), array([0.125, 0.5, 0.25, 0. ]))
+    (array([0. , 0.5, 0. , 0. ]), array([0.125, 0.5  , 0.25 , 0.   ]))
     """
     x = np.asarray(logits, np.float64)
     if p == 1:
