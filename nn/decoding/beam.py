@@ -1,0 +1,206 @@
+"""Beam search: the likeliest whole sequences, as far as a few at a time can tell."""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import tensorgrad as tg
+
+from . import filters
+from .incremental import (
+    Incremental,
+    Scores,
+    Tokens,
+    checked,
+    pack,
+    read_prompts,
+    require,
+    require_penalties,
+    require_whole,
+    stop_set,
+)
+
+
+@dataclass(frozen=True)
+class Beams:
+    """How a beam search goes, and how long and short sequences compare.
+
+    Penalties apply to log-probabilities, before these are added up.
+    """
+
+    beam_size: int = 4
+    """Sequences that are followed at a time; 1 is greedy, V^(T - 1) is exhaustive."""
+    n_best: int = 1
+    """How many of the best to return; at most beam_size."""
+    length_penalty: Literal["hugging_face", "google"] = "hugging_face"
+    """What a log-probability is divided by: L^alpha, or ((5 + L) / 6)^alpha."""
+    alpha: float = 1.0
+    """How far length is evened out; 0: not at all, above 0 favours the longer."""
+    early_stopping: bool | Literal["never"] = "never"
+    """The end, once beam_size sequences have ended: at once (True); if none that goes
+    on would be better by ending now (False); if none can get better ("never")."""
+    repetition_penalty: float = 1.0
+    """Above 1, tokens that were there before become less likely; 1: they don't."""
+    no_repeat_ngram: int = 0
+    """No n tokens come in the same order twice, prompt included; 0: they may."""
+
+    def __post_init__(self) -> None:
+        require_whole("beam_size", self.beam_size, 1)
+        require_whole("n_best", self.n_best, 1)
+        few = self.n_best <= self.beam_size
+        require(few, "n_best", self.n_best, f"at most beam_size ({self.beam_size})")
+        names = ("hugging_face", "google")
+        known = self.length_penalty in names
+        require(known, "length_penalty", self.length_penalty, " or ".join(names))
+        require(math.isfinite(self.alpha), "alpha", self.alpha, "a finite number")
+        when = self.early_stopping
+        known = isinstance(when, bool) or when == "never"
+        require(known, "early_stopping", when, "True, False or 'never'")
+        require_penalties(self.repetition_penalty, self.no_repeat_ngram)
+
+    def score(self, log_prob: float, length: int) -> float:
+        """What sequences are compared by.
+
+        >>> Beams(alpha=1).score(-6.0, 3), Beams(length_penalty="google").score(-6.0, 7)
+        (-2.0, -3.0)
+        """
+        unit = length if self.length_penalty == "hugging_face" else (5 + length) / 6
+        return float(log_prob / unit**self.alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """A sequence that beam search has found."""
+
+    tokens: Tokens
+    """(T,): what follows the prompt, a stop token included."""
+    score: float
+    """The log-probability after the penalties, that of length last."""
+    log_prob: float
+    """log p of all its tokens under the model itself."""
+
+
+def beam_search(
+    model: Incremental,
+    prompts: Sequence[ArrayLike],
+    *,
+    max_new_tokens: int,
+    settings: Beams = Beams(),
+    stop_tokens: Collection[int] = (),
+) -> list[list[Hypothesis]]:
+    """The n_best sequences that follow each prompt, best first.
+
+    A sequence ends with a stop token, or after `max_new_tokens`. There are fewer than
+    n_best where the vocabulary does not allow for as many. Of equals the one found
+    first comes first. Sources: Wu et al., Google's Neural Machine Translation System
+    (2016), section 7; Hugging Face's `generate`, whose results these are, for alpha
+    its length_penalty.
+    """
+    require_whole("max_new_tokens", max_new_tokens, 1)
+    stops = np.array(sorted(stop_set(stop_tokens)), np.int64)
+    tokens, real = pack(prompts)
+    searches = [
+        Search(row[kept], settings, max_new_tokens, stops)
+        for row, kept in zip(tokens, real, strict=True)
+    ]
+    going = searches
+    scores: ArrayLike = read_prompts(model, tokens, real) if going else []
+    while going:
+        starts = np.cumsum([0, *(len(search.sequences) for search in going)])
+        log_probs = tg.log_softmax(checked(scores, int(starts[-1])))
+        rows = [
+            start + search.step(own)
+            for search, start, own in zip(
+                going, starts[:-1], np.split(log_probs, starts[1:-1]), strict=True
+            )
+        ]
+        going = [search for search in going if len(search.sequences)]
+        if going:
+            model.select(np.concatenate(rows))
+            last = [search.sequences[:, -1:] for search in going]
+            scores = model.advance(np.concatenate(last))
+    return [search.ended[: settings.n_best] for search in searches]
+
+
+@final
+class Search:
+    """The beams of one prompt: those that go on, and the best that have ended."""
+
+    def __init__(
+        self, prompt: Tokens, settings: Beams, max_new_tokens: int, stops: Tokens
+    ) -> None:
+        self.sequences = prompt[None]  # (beams, prompt and new tokens)
+        self.ended: list[Hypothesis] = []
+        self._totals = np.zeros(1)  # log p of each beam after penalties
+        self._log_probs = np.zeros(1)  # and before
+        self._length = 0
+        self._prompt_length = len(prompt)
+        self._settings = settings
+        self._max_length = max_new_tokens
+        self._stops = stops
+
+    def step(self, log_probs: Scores) -> NDArray[np.int64]:
+        """Go one token on, given log p of it (beams, V); which beams (M,) went on.
+
+        Of the beam_size best sequences one token longer, those that end have ended.
+        The beam_size best that don't go on; there are as many among the candidates
+        even if every beam has ended in every way that it can.
+        """
+        size, V = self._settings.beam_size, log_probs.shape[-1]
+        totals = (self._totals[:, None] + self._penalised(log_probs)).ravel()
+        best = largest(totals, size * (1 + max(1, len(self._stops))))
+        beams, tokens = np.divmod(best, V)
+        sequences = np.concatenate([self.sequences[beams], tokens[:, None]], -1)
+        totals = totals[best]
+        log_probs = (self._log_probs[:, None] + log_probs).ravel()[best]
+        self._length += 1
+        ends = np.isin(tokens, self._stops) | (self._length == self._max_length)
+        for i in np.flatnonzero(ends[:size]):
+            self._end(sequences[i], float(totals[i]), float(log_probs[i]))
+        on = np.flatnonzero(~ends)[:size]
+        if on.size and self._settled(float(totals[on[0]])):
+            on = on[:0]
+        self.sequences, self._totals = sequences[on], totals[on]
+        self._log_probs = log_probs[on]
+        return beams[on]
+
+    def _penalised(self, log_probs: Scores) -> Scores:
+        s = self._settings
+        x = filters.repetition_penalty(log_probs, self.sequences, s.repetition_penalty)
+        return filters.no_repeat_ngram(x, self.sequences, s.no_repeat_ngram)
+
+    def _end(self, sequence: Tokens, total: float, log_prob: float) -> None:
+        score = self._settings.score(total, self._length)
+        found = Hypothesis(sequence[self._prompt_length :], score, log_prob)
+        insort(self.ended, found, key=lambda hypothesis: -hypothesis.score)
+        del self.ended[self._settings.beam_size :]
+
+    def _settled(self, best: float) -> bool:
+        """Whether to stop, with this the best log-probability that could go on."""
+        settings = self._settings
+        if len(self.ended) < settings.beam_size:
+            return False
+        if settings.early_stopping is True:
+            return True
+        # log-probabilities only fall: a longer sequence gains by its length alone
+        gains = settings.early_stopping == "never" and settings.alpha > 0
+        length = self._max_length if gains else self._length
+        return settings.score(best, length) <= self.ended[-1].score
+
+
+def largest(values: Scores, count: int) -> NDArray[np.int64]:
+    """Where the largest (...,) stand, largest first, of equals the first; never -inf.
+
+    >>> largest(np.array([1.0, 3.0, -np.inf, 3.0, 2.0]), 3)
+    array([1, 3, 4])
+    """
+    least = np.partition(values, -count)[-count] if count < values.size else -np.inf
+    among = np.flatnonzero((values >= least) & (values > -np.inf))
+    return among[np.argsort(-values[among], kind="stable")][:count]
