@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import tensorgrad as tg
 
-from ..text import Tokenizer
+from ..tokenizer import Tokenizer
 from . import filters
 from .incremental import (
     Incremental,

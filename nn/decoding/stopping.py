@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from tensorgrad.errors import ConfigError
 
-from ..text import Tokenizer
+from ..tokenizer import Tokenizer
 from .incremental import require
 
 Reason = Literal["length", "stop_token", "stop_string"]
@@ -25,7 +25,7 @@ class StoppingText:
     of those complete together the longest; so it doesn't matter how the text is cut
     into tokens.
 
-    >>> from nn.text import ByteTokenizer
+    >>> from nn.tokenizers import ByteTokenizer
     >>> text = StoppingText(ByteTokenizer(), ["END"])
     >>> [text.feed(ord(char)) for char in "EaEND"], text.stopped
     (['', 'Ea', '', '', ''], True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nn.decoding import Completion, Sampling, generate, stream
 from nn.decoding.sampling import draw
-from nn.text import ByteTokenizer, CharTokenizer
+from nn.tokenizers import ByteTokenizer, CharTokenizer
 from tensorgrad.errors import ConfigError
 from tests.nn.decoding.models import Recomputing, Tree
 from tests.nn.decoding.reference import probabilities, sequences

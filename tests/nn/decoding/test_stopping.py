@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nn.decoding import StoppingText
 from nn.decoding.stopping import Ending
-from nn.text import ByteTokenizer, CharTokenizer
+from nn.tokenizers import ByteTokenizer, CharTokenizer
 from tensorgrad.errors import ConfigError
 
 TEXTS = st.text("ab€", max_size=12)
