@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 import tensorgrad as tg
 from nn.cache import KeyValueCache, Times
 from nn.evaluation import evaluating
-from tensorgrad.errors import InputError
 
 if TYPE_CHECKING:
     from .model import GPT
@@ -54,20 +53,12 @@ class GPTState:
 
     @tg.no_grad()
     def advance(self, tokens: ArrayLike, real: ArrayLike | None = None) -> Array:
-        """Read tokens (N, T) more of each row; the scores (N, V) of the next one.
-
-        InputError for a prompt that is longer than the context.
-        """
+        """Read tokens (N, T) more of each row; the scores (N, V) of the next one."""
         tokens = np.asarray(tokens)
         N, T = tokens.shape
         new = np.full(N, T) if real is None else np.sum(real, axis=1)
         size = self.model.config.block_size
         if not self.read.size:
-            if new.max(initial=0) > size:
-                raise InputError(
-                    f"a prompt of {new.max()} tokens is longer than the context of "
-                    f"{size}: shorten it"
-                )
             self.read, self.tokens = np.zeros(N, np.int64), tokens[:, :0]
         seen = window(self.read, size)
         self.read = self.read + new

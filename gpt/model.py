@@ -6,8 +6,7 @@ Attribute names are those of the published weights.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import tensorgrad as tg
 from nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, init
 from nn.attention import DotProductAttention
 from nn.cache import KeyValueCache
-from nn.evaluation import evaluating
+from nn.decoding import Completion, generate
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 
@@ -151,70 +150,6 @@ class GPT(Module):
         """Nothing read yet: `nn.decoding` brings prompts, and goes on from there."""
         return GPTState(self)
 
-    def generate(
-        self,
-        tokens: Any,
-        max_new_tokens: int,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        rng: np.random.Generator | int | None = None,
-    ) -> np.ndarray:
-        """The tokens (B, T) with `max_new_tokens` more, each drawn from the model.
-
-        temperature 0 takes the likeliest (greedy); above it, logits are divided by
-        it and `top_k` of them kept. The model sees the last `block_size` tokens.
-        """
-        new = list(self.stream(tokens, max_new_tokens, temperature, top_k, rng))
-        return np.column_stack([np.asarray(tokens), *new])
-
-    def stream(
-        self,
-        tokens: Any,
-        max_new_tokens: int,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        rng: np.random.Generator | int | None = None,
-    ) -> Iterator[np.ndarray]:
-        """Yield the new tokens (B,) one step at a time."""
-        rng = np.random.default_rng(rng)
-        tokens = np.asarray(tokens)
-        check_sampling(tokens, temperature, top_k)
-        for _ in range(max_new_tokens):
-            logits = self.next_logits(tokens)
-            new = choose(logits, temperature, top_k, rng)
-            yield new
-            tokens = np.concatenate([tokens, new[:, None]], axis=1)
-
-    @tg.no_grad()
-    def next_logits(self, tokens: np.ndarray) -> np.ndarray:
-        """The scores (B, V) of the token that follows, without dropout."""
-        with evaluating(self):
-            return self.logits(tokens[:, -self.config.block_size :]).data[:, -1]
-
-
-def check_sampling(tokens: np.ndarray, temperature: float, top_k: int | None) -> None:
-    """Refuse what can't be sampled from, by name."""
-    if tokens.ndim != 2 or tokens.shape[1] == 0:
-        raise InputError(f"a prompt needs shape (B, T) with T >= 1, got {tokens.shape}")
-    if not 0 <= temperature < math.inf:
-        raise InputError(f"temperature must be a number >= 0, got {temperature}")
-    if top_k is not None and top_k < 1:
-        raise InputError(f"top_k must be >= 1, got {top_k}")
-
-
-def choose(
-    logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator
-) -> np.ndarray:
-    """A token (B,) drawn from softmax(logits / temperature) of the top_k largest."""
-    if temperature == 0:
-        return logits.argmax(-1)
-    logits = logits.astype(np.float64)
-    # The maximum goes first: a tiny temperature would otherwise overflow.
-    with np.errstate(over="ignore"):
-        logits = (logits - logits.max(-1, keepdims=True)) / temperature
-    if top_k is not None and top_k < logits.shape[-1]:
-        smallest = np.partition(logits, -top_k, axis=-1)[:, -top_k, None]
-        logits = np.where(logits >= smallest, logits, -np.inf)
-    # Adding Gumbel noise and taking the maximum draws from the softmax.
-    return (logits + rng.gumbel(size=logits.shape)).argmax(-1)
+    def generate(self, prompts: Sequence[Any], **options: Any) -> list[Completion]:
+        """What follows each prompt of tokens (T,): see `nn.decoding.generate`."""
+        return generate(self.start(), prompts, **options)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from tyro.conf import OmitArgPrefixes
 
 from nn import cli
+from nn.decoding import Sampling, stream
 from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError, DataError
 
-from .model import GPT, check_sampling
+from .model import GPT
 from .saved import load
 
 PROGRAM = "python -m gpt sample"
@@ -26,17 +28,18 @@ class SampleOptions:
     prompt: str = ""
     """What the text starts with; empty: the model starts after a newline."""
     max_new_tokens: int = 300
-    """How many tokens to write."""
-    temperature: float = 0.8
-    """Below 1 the likely becomes likelier; 0 always takes the likeliest."""
-    top_k: int | None = None
-    """Draw from the k likeliest tokens only; None: from all."""
+    """How many tokens to write, at most."""
+    stop: tuple[str, ...] = ()
+    """Texts that end it, and are not written."""
     num_samples: int = 1
     """How many texts to write, each from the prompt."""
     seed: int | None = None
     """The same seed writes the same text; None: another one each time."""
     best: bool = False
     """Use the weights of the lowest validation loss (train with --keep-best)."""
+    sampling: OmitArgPrefixes[Sampling] = field(
+        default_factory=lambda: Sampling(temperature=0.8)
+    )
 
     def __post_init__(self) -> None:
         for name in ("max_new_tokens", "num_samples"):
@@ -46,7 +49,8 @@ class SampleOptions:
                 )
         if self.seed is not None and self.seed < 0:
             raise ConfigError(f"seed must be 0 or more; got {self.seed}")
-        check_sampling(np.zeros((1, 1)), self.temperature, self.top_k)
+        if not all(self.stop):
+            raise ConfigError("stop must be texts, none of them empty")
 
 
 def sample(argv: Sequence[str]) -> None:
@@ -63,17 +67,17 @@ def sample(argv: Sequence[str]) -> None:
 
 
 def start(tokenizer: Tokenizer, prompt: str) -> np.ndarray:
-    """The tokens (1, T) that a text starts from; T >= 1.
+    """The tokens (T,) that a text starts from; T >= 1.
 
     For an empty prompt a newline, as between paragraphs; or, where the vocabulary
     has none, its first token.
     """
     if prompt:
-        return tokenizer.encode(prompt)[None]
+        return tokenizer.encode(prompt)
     try:
-        return tokenizer.encode("\n")[None]
+        return tokenizer.encode("\n")
     except DataError:
-        return np.zeros((1, 1), np.int64)
+        return np.zeros(1, np.int64)
 
 
 def write(
@@ -83,10 +87,14 @@ def write(
     options: SampleOptions,
     rng: np.random.Generator,
 ) -> Iterator[str]:
-    """The text that follows the tokens (1, T), in pieces, as it comes."""
-    pieces = tokenizer.stream()
-    for new in model.stream(
-        tokens, options.max_new_tokens, options.temperature, options.top_k, rng
+    """The text that follows the tokens (T,), in pieces, as it comes."""
+    for step in stream(
+        model.start(),
+        [tokens],
+        max_new_tokens=options.max_new_tokens,
+        settings=options.sampling,
+        rng=rng,
+        stop_strings=options.stop,
+        tokenizer=tokenizer,
     ):
-        yield pieces.feed(new)
-    yield pieces.finish()
+        yield step.texts[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,21 +9,22 @@ from shlex import quote
 
 import numpy as np
 
-from nn import cli, runs
+from nn import run_training, runs
 from nn.data import BlockSampler, sequential_blocks
-from nn.progress import Callback, progress
-from nn.report import draw_losses, read_metrics
-from nn.text import TextFile, default_corpus, reason, write_text
+from nn.progress import progress
+from nn.run_options import as_config, read_options
+from nn.run_training import Introduce, check_memory, what_next
+from nn.text import TextFile, default_corpus, write_text
 from nn.token_file import Survey, TokenFile, survey
 from nn.tokenizer import Tokenizer
 from nn.tokenizers import load_tokenizer, make_tokenizer
-from nn.trainer import Outcome, Trainer
-from tensorgrad.errors import CheckpointError, ConfigError, DataError, MissingExtra
+from nn.trainer import Trainer
+from tensorgrad.errors import DataError
 
 from .config import GPTConfig
 from .model import GPT
 from .objective import objective
-from .options import PROGRAM, TrainOptions, as_config, read_options
+from .options import TrainOptions, defaults
 from .sample import SampleOptions, start, write
 from .saved import TOKENIZER, TOKENS, tokenizer_hash
 
@@ -32,7 +32,7 @@ DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
 
 
 def train(argv: Sequence[str]) -> None:
-    options, folder = read_options(argv)
+    options, folder = read_options(TrainOptions, argv, defaults)
     resumed = folder is not None
     if folder is None:
         folder = prepare(options)
@@ -40,21 +40,20 @@ def train(argv: Sequence[str]) -> None:
         check_text(options, folder)
     tokenizer, tokens = load_tokenizer(folder / TOKENIZER), TokenFile(folder / TOKENS)
     model, trainer = make_trainer(options, folder, tokenizer, tokens)
-    trainer.callbacks.insert(0, Introduce(options, folder, model, tokens.survey))
-    if resumed:
-        trainer.resume()
-    with cli.stopping(trainer.stop):
-        outcome = trainer.run()
-    conclude(trainer, outcome, folder)
-    if outcome != "stopped":
-        finish(trainer, folder, model, tokenizer)
+    trainer.callbacks.insert(0, introduce(options, folder, model, tokens.survey))
+
+    def finish() -> None:
+        show_sample(folder, model, tokenizer, options.training.seed)
+        advise(trainer, folder, tokenizer)
+
+    run_training.train(trainer, options, folder, finish, resumed)
 
 
 # --- the text
 
 
 def text_of(options: TrainOptions) -> Iterable[str]:
-    return TextFile(options.file) if options.file else [default_corpus()]
+    return TextFile(options.data) if options.data else [default_corpus()]
 
 
 def prepare(options: TrainOptions) -> Path:
@@ -66,7 +65,7 @@ def prepare(options: TrainOptions) -> Path:
     tokenizer = make_tokenizer(options.tokenizer, found.vocabulary)
     check_length(options, found)
     config = replace(options.model, vocab_size=tokenizer.vocab_size)
-    check_memory(config, options.training.batch_size)
+    check_fits(config, options.training.batch_size)
 
     def fill(folder: Path) -> None:
         tokenizer.save(folder / TOKENIZER)
@@ -91,7 +90,7 @@ def check_length(options: TrainOptions, found: Survey) -> None:
         )
 
 
-def check_memory(config: GPTConfig, batch_size: int) -> None:
+def check_fits(config: GPTConfig, batch_size: int) -> None:
     """ConfigError for a model and batch that can't fit, before anything is written.
 
     Counted are, at 4 bytes, the weights with gradient and AdamW's two means, and for
@@ -100,31 +99,22 @@ def check_memory(config: GPTConfig, batch_size: int) -> None:
     T, V, L, C = config.block_size, config.vocab_size, config.n_layer, config.n_embd
     weights = 4 * 4 * ((V + T) * C + 12 * L * C * C)
     batch = 4 * batch_size * T * (16 * L * C + 2 * V)
-    try:
-        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not on Windows
-        return
-    if weights + batch > installed:
-        larger = "a smaller --n-embd or --n-layer"
-        if batch > weights:
-            larger = "a smaller --batch-size or --block-size"
-        raise ConfigError(
-            f"training needs at least {(weights + batch) / 2**30:,.0f} GiB (the model "
-            f"{weights / 2**30:,.0f}, a batch {batch / 2**30:,.0f}), and the machine "
-            f"has {installed / 2**30:,.0f}: choose {larger}"
-        )
+    check_memory(
+        weights, batch, ("--n-embd or --n-layer", "--batch-size or --block-size")
+    )
 
 
 def check_text(options: TrainOptions, folder: Path) -> None:
     """DataError if the file that a run was trained on holds another text now."""
     tokens = TokenFile(folder / TOKENS)
     tokens.check()
-    if options.file is None or not Path(options.file).exists():
+    file = options.file("data")
+    if file is None or not Path(file).exists():
         return  # the run has the tokens of its own
-    saved, now = tokens.survey, survey(TextFile(options.file))
+    saved, now = tokens.survey, survey(TextFile(file))
     if saved.hash != now.hash:
         raise DataError(
-            f"{options.file}: changed since {folder} was trained on it (hash "
+            f"{file}: changed since {folder} was trained on it (hash "
             f"{saved.hash} then, {now.hash} now): restore it, or start a new run"
         )
 
@@ -160,94 +150,27 @@ def make_trainer(
     return model, trainer
 
 
-# --- what is said and left at the end
+# --- what is said
 
 
-class Introduce(Callback):
-    """Says what is trained, on what and where; keeps the options in config.json."""
-
-    def __init__(
-        self, options: TrainOptions, folder: Path, model: GPT, text: Survey
-    ) -> None:
-        self.options, self.folder, self.model, self.text = options, folder, model, text
-
-    def started(self, trainer: Trainer) -> None:
-        text, model, training = self.text, self.model.config, trainer.config
-        runs.save_config(self.folder, as_config(self.options, model))
-        batches = f"{training.accumulate} x " * (training.accumulate > 1)
-        print(
-            f"{self.options.data or DEFAULT_NAME}: {text.characters:,} characters, "
-            f"{len(text.vocabulary)} different, hash {text.hash}\n"
-            f"GPT: {model.n_layer} layers, {model.n_head} heads, {model.n_embd} "
-            f"channels, context {model.block_size}, {model.vocab_size} tokens: "
-            f"{self.model.num_parameters():,} parameters\n"
-            f"{self.folder}: {training.max_steps:,} steps of {batches}"
-            f"{training.batch_size} x {model.block_size} tokens"
-            + f", from step {trainer.step:,}"
-            * (trainer.step > 0),
-            flush=True,
-        )
-        if trainer.step >= training.max_steps:
-            print("All of them are done; a higher --max-steps trains on")
-
-
-def conclude(trainer: Trainer, outcome: Outcome, folder: Path) -> None:
-    if outcome == "stopped":
-        print(
-            f"Stopped and saved at step {trainer.step:,}. To continue:\n"
-            f"  {PROGRAM} --resume --out {quote(str(folder))}"
-        )
-        return
-    if outcome == "patience":
-        print(f"No better loss since step {trainer.best_step:,}: stopped early")
-    counted = sum(y.size for _, y in trainer.held_out)
-    measured = (
-        "the validation was cut short"
-        if trainer.final_loss is None
-        else f"validation loss {trainer.final_loss:.4f} over all {counted:,} held-out "
-        "tokens"
+def introduce(
+    options: TrainOptions, folder: Path, model: GPT, text: Survey
+) -> Introduce:
+    sizes = model.config
+    about = (
+        f"{options.data or DEFAULT_NAME}: {text.characters:,} characters, "
+        f"{len(text.vocabulary)} different, hash {text.hash}",
+        f"GPT: {sizes.n_layer} layers, {sizes.n_head} heads, {sizes.n_embd} channels, "
+        f"context {sizes.block_size}, {sizes.vocab_size} tokens: "
+        f"{model.num_parameters():,} parameters",
     )
-    print(f"Step {trainer.step:,} after {trainer.seconds:,.0f} s: {measured}")
-
-
-def finish(trainer: Trainer, folder: Path, model: GPT, tokenizer: Tokenizer) -> None:
-    """The picture of the losses, a sample, and what to do next."""
-    try:
-        draw(folder)
-        print("It writes:\n")
-        show_sample(folder, model, tokenizer, trainer.config.seed)
-    except OSError as error:
-        raise CheckpointError(
-            f"{reason(error)} while writing {error.filename or folder}; the training "
-            f"itself is saved, at step {trainer.step}"
-        ) from error
-    run = quote(str(folder))
-    try:
-        tokenizer.encode("The ")
-        prompt = ' --prompt "The "'
-    except DataError:  # a text in another script
-        prompt = ""
-    print(
-        f"\nWhat next:\n"
-        f"  python -m gpt sample --run {run}{prompt}\n"
-        f"  python -m gpt eval --run {run}\n"
-        f"  {PROGRAM} --resume --out {run} --max-steps {2 * trainer.step}"
-    )
-
-
-def draw(folder: Path) -> None:
-    """loss.png, or a line that says why there is none."""
-    path = folder / "loss.png"
-    try:
-        draw_losses(read_metrics(folder / "metrics.jsonl"), path, folder.name)
-    except MissingExtra as error:
-        print(error)
-    else:
-        print(f"{path} shows the losses")
+    batch = f"{options.training.batch_size} x {sizes.block_size} tokens"
+    return Introduce(options, folder, sizes, about, batch)
 
 
 def show_sample(folder: Path, model: GPT, tokenizer: Tokenizer, seed: int) -> None:
     """A text, printed as it is written, and kept in sample.txt."""
+    print("It writes:\n")
     pieces = []
     rng = np.random.default_rng(seed)
     for piece in write(
@@ -257,3 +180,17 @@ def show_sample(folder: Path, model: GPT, tokenizer: Tokenizer, seed: int) -> No
         pieces.append(piece)
     print()
     write_text(folder / "sample.txt", "".join(pieces) + "\n")
+
+
+def advise(trainer: Trainer, folder: Path, tokenizer: Tokenizer) -> None:
+    run = quote(str(folder))
+    try:
+        tokenizer.encode("The ")
+        prompt = ' --prompt "The "'
+    except DataError:  # a text in another script
+        prompt = ""
+    what_next(
+        f"python -m gpt sample --run {run}{prompt}",
+        f"python -m gpt eval --run {run}",
+        f"{TrainOptions.PROGRAM} --resume --out {run} --max-steps {2 * trainer.step}",
+    )

@@ -36,6 +36,8 @@ class TrainerConfig:
     """AdamW's memory of the gradients."""
     beta2: float = 0.99
     """AdamW's memory of their squares."""
+    eps: float = 1e-8
+    """What AdamW adds to the root of their mean."""
     weight_decay: float = 0.1
     """How fast the matrices shrink, as a multiple of the rate; nothing else does."""
     clip: float = 1.0
@@ -72,7 +74,7 @@ class TrainerConfig:
             self._require(name, lambda x: x >= 1, "1 or more")
         for name in ("warmup_steps", "seed"):
             self._require(name, lambda x: x >= 0, "0 or more")
-        for name in ("learning_rate", "min_lr", "weight_decay", "clip"):
+        for name in ("learning_rate", "min_lr", "eps", "weight_decay", "clip"):
             self._require(name, lambda x: 0 <= x < math.inf, "a number, 0 or more")
         for name in ("beta1", "beta2"):
             self._require(name, lambda x: 0 <= x < 1, "0 or more and below 1")
@@ -103,6 +105,7 @@ class TrainerConfig:
             decay_groups(model, self.weight_decay),
             lr=self.learning_rate,
             betas=(self.beta1, self.beta2),
+            eps=self.eps,
         )
 
 

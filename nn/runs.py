@@ -32,10 +32,11 @@ def is_run(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
-def newest(kind: str, *, trained: bool = False) -> Path:
+def newest(kind: str, program: str, *, trained: bool = False) -> Path:
     """The run of a kind (`gpt`) under runs/ that was written to last.
 
-    With `trained`, only runs that hold a checkpoint count. CheckpointError if none.
+    With `trained`, only runs that hold a checkpoint count. CheckpointError if none,
+    which names the program that trains one.
     """
     found = [folder for _, folder in numbered(kind) if is_run(folder)]
     if trained:
@@ -43,8 +44,8 @@ def newest(kind: str, *, trained: bool = False) -> Path:
     if not found:
         what = "run with a checkpoint" if trained else "run"
         raise CheckpointError(
-            f"{ROOT}/ holds no {kind} {what}: train one with python -m {kind} train, "
-            "or name the folder of a run"
+            f"{ROOT}/ holds no {kind} {what}: train one with {program}, or name the "
+            "folder of a run"
         )
     return max(found, key=last_written)
 

@@ -87,6 +87,7 @@ class Trainer:
         self.best_loss: float | None = None  # of the evaluations so far
         self.best_step = 0
         self.final_loss: float | None = None  # over all that is held out, at the end
+        self.final_count = 0
         self._since_best = 0  # evaluations
         self._rate = config.rate()
         self._generators = replay.generators(model)
@@ -291,6 +292,7 @@ class Trainer:
             self._check_held_out(loss, 1)
             record |= {"val_loss": loss, "val_tokens": count}
         self.final_loss = record.get("val_loss")
+        self.final_count = record.get("val_tokens", 0)
 
     # --- checkpoints
 

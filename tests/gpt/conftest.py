@@ -51,7 +51,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training without the picture, which takes longer than all the rest."""
-    monkeypatch.setattr("gpt.train.draw", lambda folder: None)
+    monkeypatch.setattr("nn.run_training.draw", lambda folder: None)
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import pytest
 
 from gpt import GPT, GPTConfig
 from gpt.objective import objective
-from gpt.options import TrainOptions, options_of, read_options, sizes
+from gpt.options import TrainOptions, defaults, sizes
 from gpt.train import text_of
 from nn import checkpoints
 from nn.recipe import TrainerConfig
 from nn.report import read_metrics
+from nn.run_options import options_of, read_options
 from nn.token_file import TokenFile
 from nn.tokenizers import load_tokenizer
 
@@ -121,7 +122,7 @@ def test_without_matplotlib_training_goes_on(
 
 
 def test_the_defaults_are_the_main_job() -> None:
-    options, folder = read_options([])
+    options, folder = read_options(TrainOptions, [], defaults)
     assert folder is None
     assert options == TrainOptions()
     assert options.model == sizes("nano")
@@ -135,7 +136,9 @@ def test_the_defaults_are_the_main_job() -> None:
 
 def test_single_sizes_go_over_the_preset() -> None:
     options, _ = read_options(
-        ["--preset", "gpt2-medium", "--n-layer", "2", "--n-head", "8"]
+        TrainOptions,
+        ["--preset", "gpt2-medium", "--n-layer", "2", "--n-head", "8"],
+        defaults,
     )
     model = options.model
     assert (model.n_layer, model.n_head, model.n_embd) == (2, 8, 1024)
@@ -145,8 +148,9 @@ def test_single_sizes_go_over_the_preset() -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_options_survive_in_the_config(work: Path, gpt: Any, tiny: Any) -> None:
     gpt(*tiny, "--max-steps", 2, "--min-lr", 0.002, "--no-bias", "--out", "run")
-    options, _ = read_options([*tiny[1:], "--max-steps", "2", "--min-lr", "0.002"])
-    assert options_of(Path("run")) == options
+    argv = [*tiny[1:], "--max-steps", "2", "--min-lr", "0.002"]
+    options, _ = read_options(TrainOptions, argv, defaults)
+    assert options_of(TrainOptions, Path("run")) == options
 
 
 def test_help_explains_every_option(gpt: Any, capsys: Any) -> None:

@@ -98,16 +98,20 @@ def test_a_folder_that_no_disk_takes_is_refused(work: Path, name: str) -> None:
 
 
 def test_the_newest_run_is_the_one_written_to_last(work: Path) -> None:
-    with pytest.raises(CheckpointError, match="no toy run: train one"):
-        runs.newest("toy")
+    with pytest.raises(CheckpointError, match="no toy run: train one with toy train"):
+        runs.newest("toy", "toy train")
     first, second = (runs.new("toy", None, fill) for _ in range(2))
     (work / "runs" / "toy-3").mkdir()  # being prepared: no run yet
     os.utime(first / "config.json", (1000, 1000))
-    assert runs.newest("toy") == second
+    assert runs.newest("toy", "toy train") == second
     with pytest.raises(CheckpointError, match="no toy run with a checkpoint"):
-        runs.newest("toy", trained=True)
+        runs.newest("toy", "toy train", trained=True)
     checkpoints.save(first, 3, {}, {})
-    assert runs.newest("toy", trained=True) == runs.newest("toy") == first
+    assert (
+        runs.newest("toy", "toy train", trained=True)
+        == runs.newest("toy", "toy train")
+        == first
+    )
 
 
 @pytest.mark.parametrize(
