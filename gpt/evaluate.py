@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from nn import cli
-from nn.data import Array, TokenFile, sequential_blocks
+from nn.data import Array, sequential_blocks
 from nn.evaluation import evaluate as mean_loss
-from nn.text import TextFile, Tokenizer
+from nn.text import TextFile
+from nn.token_file import TokenFile
+from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError, DataError
 
 from .objective import objective

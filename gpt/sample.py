@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nn import cli
-from nn.text import Tokenizer
+from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError, DataError
 
 from .model import GPT, check_sampling

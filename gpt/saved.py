@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nn import checkpoints, runs
-from nn.text import Tokenizer, corpus_hash, load_tokenizer
+from nn.text import corpus_hash
+from nn.tokenizer import Tokenizer
+from nn.tokenizers import load_tokenizer
 from tensorgrad.errors import CheckpointError
 
 from .config import GPTConfig

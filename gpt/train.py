@@ -11,18 +11,13 @@ from shlex import quote
 import numpy as np
 
 from nn import cli, runs
-from nn.data import BlockSampler, Survey, TokenFile, sequential_blocks, survey
+from nn.data import BlockSampler, sequential_blocks
 from nn.progress import Callback, progress
 from nn.report import draw_losses, read_metrics
-from nn.text import (
-    TextFile,
-    Tokenizer,
-    default_corpus,
-    load_tokenizer,
-    make_tokenizer,
-    reason,
-    write_text,
-)
+from nn.text import TextFile, default_corpus, reason, write_text
+from nn.token_file import Survey, TokenFile, survey
+from nn.tokenizer import Tokenizer
+from nn.tokenizers import load_tokenizer, make_tokenizer
 from nn.trainer import Outcome, Trainer
 from tensorgrad.errors import CheckpointError, ConfigError, DataError, MissingExtra
 

@@ -1,4 +1,4 @@
-"""Text files and tokenizers: characters or bytes in, numbers out, and back.
+"""Text files and the default corpus; small files that are written whole or not at all.
 
 A `TextFile` is read in pieces, so nothing here needs a whole corpus in memory.
 """
@@ -9,191 +9,16 @@ import codecs
 import errno
 import hashlib
 import io
-import json
 import os
 import stat
-from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, final
+from typing import TypeVar, final
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from tensorgrad.errors import ConfigError, DataError
+from tensorgrad.errors import DataError
 
 StrPath = str | os.PathLike[str]
-
-
-class Tokenizer(ABC):
-    """decode(encode(text)) == text; tokens are int64 numbers below `vocab_size`."""
-
-    vocab_size: int
-
-    def __len__(self) -> int:
-        return self.vocab_size
-
-    @abstractmethod
-    def encode(self, text: str) -> NDArray[np.int64]:
-        """Text to tokens (T,); DataError for what the vocabulary lacks."""
-
-    @abstractmethod
-    def to_bytes(self, tokens: ArrayLike) -> bytes:
-        """The UTF-8 that the tokens spell; DataError for numbers out of range."""
-
-    @abstractmethod
-    def to_json(self) -> str:
-        """All of it as JSON; `tokenizer_from_json` reads it back."""
-
-    def decode(self, tokens: ArrayLike) -> str:
-        """Tokens (T,) to text; bytes that are not UTF-8 become U+FFFD."""
-        return self.to_bytes(tokens).decode("utf-8", "replace")
-
-    def stream(self) -> StreamDecoder:
-        """A decoder that takes tokens as they come, for printing while generating."""
-        return StreamDecoder(self)
-
-    def save(self, path: StrPath) -> None:
-        """Write `to_json()` to a file; `load_tokenizer` reads it back."""
-        write_text(path, self.to_json() + "\n")
-
-    def _checked(self, tokens: ArrayLike) -> NDArray[Any]:
-        array = np.atleast_1d(np.asarray(tokens))
-        if array.size == 0:
-            return np.zeros(0, np.int64)
-        if array.dtype.kind not in "iu" or array.ndim > 1:
-            raise DataError(
-                f"decode: tokens are integers (T,), not {array.dtype} {array.shape}"
-            )
-        for token in (array.min(), array.max()):
-            if not 0 <= token < self.vocab_size:
-                raise DataError(
-                    f"decode: token {token} is outside this vocabulary of "
-                    f"{self.vocab_size}. Was it made with another tokenizer?"
-                )
-        return array
-
-
-@final
-class CharTokenizer(Tokenizer):
-    """One token per character; token i stands for vocabulary[i].
-
-    >>> tokenizer = CharTokenizer.train("hello")
-    >>> tokenizer.vocabulary, tokenizer.encode("hole").tolist()
-    ('ehlo', [1, 3, 2, 0])
-    """
-
-    def __init__(self, vocabulary: str) -> None:
-        _check_vocabulary(vocabulary)
-        self.vocabulary = vocabulary
-        self.vocab_size = len(vocabulary)
-        self._codes = _code_points(vocabulary)
-        # one place more than the largest code: what lies beyond is looked up there
-        self._token_of = np.full(int(self._codes.max()) + 2, -1, np.int64)
-        self._token_of[self._codes] = np.arange(self.vocab_size)
-
-    @classmethod
-    def train(cls, text: str) -> CharTokenizer:
-        """The distinct characters of the text, sorted."""
-        return cls("".join(sorted(set(text))))
-
-    def encode(self, text: str) -> NDArray[np.int64]:
-        codes = np.minimum(_code_points(text), len(self._token_of) - 1)
-        tokens: NDArray[np.int64] = self._token_of[codes]
-        if tokens.size and tokens.min() < 0:
-            raise DataError(
-                f"the vocabulary ({self.vocab_size} characters) lacks "
-                f"{_shown(set(text) - set(self.vocabulary))}: leave that out, or "
-                "train with --tokenizer byte, which knows all characters"
-            )
-        return tokens
-
-    def to_bytes(self, tokens: ArrayLike) -> bytes:
-        codes: NDArray[np.uint32] = self._codes[self._checked(tokens)]
-        return codes.tobytes().decode("utf-32-le").encode("utf-8")
-
-    def to_json(self) -> str:
-        return json.dumps({"type": "char", "vocabulary": self.vocabulary})
-
-
-@final
-class ByteTokenizer(Tokenizer):
-    """One token per byte of UTF-8; 256 tokens write every text there is.
-
-    >>> ByteTokenizer().encode("né").tolist()
-    [110, 195, 169]
-    """
-
-    vocab_size = 256
-
-    def encode(self, text: str) -> NDArray[np.int64]:
-        try:
-            data = text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise DataError(
-                f"character {error.start} of the text, {text[error.start]!a}, is half "
-                "of a pair and has no UTF-8: was the text typed in another encoding?"
-            ) from None
-        return np.frombuffer(data, np.uint8).astype(np.int64)
-
-    def to_bytes(self, tokens: ArrayLike) -> bytes:
-        return bytes(self._checked(tokens).astype(np.uint8))
-
-    def to_json(self) -> str:
-        return json.dumps({"type": "byte"})
-
-
-@final
-class StreamDecoder:
-    """The pieces of `feed` and `finish`, joined, equal decode(all tokens).
-
-    A character is given out once its last byte has arrived, never by halves.
-
-    >>> stream = ByteTokenizer().stream()
-    >>> [stream.feed(token) for token in (110, 195, 169)], stream.finish()
-    (['n', '', 'é'], '')
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._pending = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def feed(self, tokens: ArrayLike) -> str:
-        """The text that these tokens complete: one token, or several (T,)."""
-        return self._pending.decode(self._tokenizer.to_bytes(tokens))
-
-    def finish(self) -> str:
-        """What is left: U+FFFD for a character that was never completed."""
-        return self._pending.decode(b"", final=True)
-
-
-def make_tokenizer(name: str, vocabulary: str) -> Tokenizer:
-    """The tokenizer called `char` or `byte`; only `char` uses the vocabulary."""
-    if name == "char":
-        return CharTokenizer(vocabulary)
-    if name == "byte":
-        return ByteTokenizer()
-    raise ConfigError(f"tokenizer={name!r}: choose char or byte")
-
-
-def tokenizer_from_json(text: str) -> Tokenizer:
-    """The tokenizer whose `to_json()` gave this text; DataError if none did."""
-    try:
-        content = json.loads(text)
-        return make_tokenizer(content["type"], content.get("vocabulary", ""))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DataError(f"not a saved tokenizer: {error}") from None
-
-
-def load_tokenizer(path: StrPath) -> Tokenizer:
-    """The tokenizer that `save` wrote; DataError names the file."""
-    try:
-        return tokenizer_from_json(read_text(path))
-    except DataError as error:
-        prefix = "" if str(path) in str(error) else f"{path}: "
-        raise DataError(f"{prefix}{error}") from None
-
+T = TypeVar("T")
 
 UTF_16_AND_32 = (
     codecs.BOM_UTF16_LE,
@@ -280,6 +105,15 @@ def read_text(path: StrPath) -> str:
     return "".join(TextFile(path))
 
 
+def read_as(path: StrPath, parse: Callable[[str], T]) -> T:
+    """parse(the file's text); a DataError of either names the file."""
+    try:
+        return parse(read_text(path))
+    except DataError as error:
+        prefix = "" if str(path) in str(error) else f"{path}: "
+        raise DataError(f"{prefix}{error}") from None
+
+
 def default_corpus() -> str:
     """Python's language reference, from the standard library: 465,000 characters.
 
@@ -336,27 +170,3 @@ def disk_full(error: OSError) -> bool:
 def reason(error: OSError) -> str:
     """The error in words, without number and path."""
     return "disk full" if disk_full(error) else error.strerror or str(error)
-
-
-def _code_points(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
-def _check_vocabulary(vocabulary: str) -> None:
-    repeated = {char for char, count in Counter(vocabulary).items() if count > 1}
-    pairs_halves = {char for char in vocabulary if "\ud800" <= char <= "\udfff"}
-    if not vocabulary:
-        raise DataError("a vocabulary needs at least one character")
-    if repeated or pairs_halves:
-        raise DataError(
-            f"a vocabulary is made of different whole characters; it cannot hold "
-            f"{_shown(repeated or pairs_halves)}. CharTokenizer.train makes one."
-        )
-
-
-def _shown(characters: Iterable[str], limit: int = 10) -> str:
-    """The first few characters, quoted, and how many more there are."""
-    ordered = sorted(characters)
-    shown = ", ".join(map(repr, ordered[:limit]))
-    more = len(ordered) - limit
-    return f"{shown} and {more} more" if more > 0 else shown

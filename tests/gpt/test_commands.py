@@ -16,7 +16,7 @@ from gpt.sample import SampleOptions, start, write
 from gpt.saved import load
 from nn import checkpoints
 from nn.report import read_metrics
-from nn.text import ByteTokenizer, CharTokenizer
+from nn.tokenizers import ByteTokenizer, CharTokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,10 +13,10 @@ from gpt.objective import objective
 from gpt.options import TrainOptions, options_of, read_options, sizes
 from gpt.train import text_of
 from nn import checkpoints
-from nn.data import TokenFile
 from nn.recipe import TrainerConfig
 from nn.report import read_metrics
-from nn.text import load_tokenizer
+from nn.token_file import TokenFile
+from nn.tokenizers import load_tokenizer
 
 
 def test_a_run_leaves_all_that_it_promises(work: Path, gpt: Any, tiny: Any) -> None:

@@ -1,145 +1,24 @@
-"""Tokenizers and text files: round trips, streaming, and every refusal."""
+"""Text files: what Python reads, in pieces, and every refusal."""
 
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.text import (
-    ByteTokenizer,
-    CharTokenizer,
-    StreamDecoder,
     TextFile,
-    Tokenizer,
     corpus_hash,
     default_corpus,
-    load_tokenizer,
-    make_tokenizer,
+    read_as,
     read_text,
-    tokenizer_from_json,
     write_text,
 )
-from tensorgrad.errors import ConfigError, DataError
+from tensorgrad.errors import DataError
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 plain_texts = st.text(st.characters(exclude_characters="\0\ufeff", codec="utf-8"))
-
-
-def both(text: str) -> list[Tokenizer]:
-    return [CharTokenizer.train(text), ByteTokenizer()]
-
-
-@given(texts.filter(bool))
-def test_decode_undoes_encode(text: str) -> None:
-    for tokenizer in both(text):
-        tokens = tokenizer.encode(text)
-        assert tokens.dtype == np.int64
-        assert tokens.ndim == 1
-        assert tokenizer.decode(tokens) == text
-        assert tokenizer.decode(tokens.tolist()) == text
-        assert 0 <= tokens.min() <= tokens.max() < len(tokenizer)
-
-
-@given(texts.filter(bool))
-def test_char_tokens_are_places_in_the_sorted_vocabulary(text: str) -> None:
-    tokenizer = CharTokenizer.train(text)
-    vocabulary = sorted(set(text))
-    assert tokenizer.vocabulary == "".join(vocabulary)
-    assert tokenizer.encode(text).tolist() == [vocabulary.index(c) for c in text]
-
-
-@given(texts.filter(bool))
-def test_json_keeps_all_of_a_tokenizer(text: str) -> None:
-    for tokenizer in both(text):
-        again = tokenizer_from_json(tokenizer.to_json())
-        assert type(again) is type(tokenizer)
-        assert again.encode(text).tolist() == tokenizer.encode(text).tolist()
-
-
-@given(st.binary(), st.lists(st.integers(0, 20)))
-def test_a_stream_gives_what_decode_gives(data: bytes, cuts: list[int]) -> None:
-    tokenizer = ByteTokenizer()
-    tokens = np.frombuffer(data, np.uint8)
-    stream = tokenizer.stream()
-    pieces = [stream.feed(part) for part in np.split(tokens, sorted(cuts))]
-    assert "".join(pieces) + stream.finish() == tokenizer.decode(tokens)
-
-
-def test_a_stream_holds_back_half_a_character() -> None:
-    stream = ByteTokenizer().stream()
-    assert isinstance(stream, StreamDecoder)
-    assert [stream.feed(byte) for byte in "a€".encode()] == ["a", "", "", "€"]
-    assert stream.feed(0xE2) == ""
-    assert stream.finish() == "\ufffd"
-    assert CharTokenizer("ab").stream().feed(1) == "b"
-
-
-def test_encoding_nothing_and_decoding_nothing() -> None:
-    for tokenizer in both("abc"):
-        assert tokenizer.encode("").shape == (0,)
-        assert tokenizer.decode([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "named"), [("cé€", "'é', '€'"), ("\udcff", r"'\udcff'"), ("𝔸", "'𝔸'")]
-)
-def test_unknown_characters_are_named(text: str, named: str) -> None:
-    with pytest.raises(DataError, match=re.escape(named)) as caught:
-        CharTokenizer("abc").encode(text)
-    assert "--tokenizer byte" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_many_unknown_characters_stay_on_one_line() -> None:
-    with pytest.raises(DataError, match="and 16 more"):
-        CharTokenizer("\n").encode("abcdefghijklmnopqrstuvwxyz")
-
-
-def test_bytes_refuse_half_a_pair() -> None:
-    with pytest.raises(DataError, match="character 1 "):
-        ByteTokenizer().encode("a\udcff")
-
-
-@pytest.mark.parametrize("tokens", [[3], [-1], [0, 300], [0.5], [[0, 1]]])
-def test_decode_refuses_what_is_no_token(tokens: list[object]) -> None:
-    with pytest.raises(DataError, match="decode"):
-        CharTokenizer("abc").decode(tokens)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("vocabulary", ["", "aa", "a\ud800"])
-def test_bad_vocabularies(vocabulary: str) -> None:
-    with pytest.raises(DataError, match="vocabulary"):
-        CharTokenizer(vocabulary)
-
-
-def test_make_tokenizer_by_name() -> None:
-    assert make_tokenizer("byte", "").vocab_size == 256
-    assert make_tokenizer("char", "xy").vocab_size == 2
-    with pytest.raises(ConfigError, match="char or byte"):
-        make_tokenizer("word", "xy")
-
-
-def test_save_and_load(tmp_path: Path) -> None:
-    path = tmp_path / "tokenizer.json"
-    CharTokenizer("zé\n").save(path)
-    loaded = load_tokenizer(path)
-    assert isinstance(loaded, CharTokenizer)
-    assert loaded.vocabulary == "zé\n"
-
-
-@pytest.mark.parametrize(
-    "content", ["{", "[]", "{}", '{"type": "word"}', '{"type": "char"}', "3"]
-)
-def test_a_broken_tokenizer_file_is_named(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "tokenizer.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=re.escape(str(path))):
-        load_tokenizer(path)
-    with pytest.raises(DataError, match="No such file"):
-        load_tokenizer(tmp_path / "absent.json")
 
 
 @given(plain_texts.filter(bool), st.integers(1, 9))
@@ -206,8 +85,21 @@ def test_the_default_corpus_is_python_s_own_reference() -> None:
     assert len(set(text)) > 90
     assert text == default_corpus()
     assert "\r" not in text
-    for tokenizer in both(text):
-        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_an_error_of_what_is_read_names_the_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "number"
+    path.write_text("7")
+    assert read_as(path, int) == 7
+
+    def refuse(text: str) -> None:
+        raise DataError(f"{text} is no good")
+
+    with pytest.raises(DataError, match="number: 7 is no good"):
+        read_as(path, refuse)
+    with pytest.raises(DataError, match="No such file") as caught:
+        read_as(tmp_path / "absent", refuse)
+    assert str(caught.value).count("absent") == 1
 
 
 @given(texts, st.integers(0, 10))

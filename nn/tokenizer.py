@@ -1,0 +1,108 @@
+"""What every tokenizer can do, and the decoder that prints its tokens as they come.
+
+The kinds there are, and how one is made or read back, are in tokenizers.py.
+"""
+
+from __future__ import annotations
+
+import codecs
+from abc import ABC, abstractmethod
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorgrad.errors import DataError
+
+from .text import StrPath, write_text
+
+
+class Tokenizer(ABC):
+    """decode(encode(text)) == text; tokens are int64 numbers below `vocab_size`."""
+
+    vocab_size: int
+
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    @abstractmethod
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """Text to tokens (T,); DataError for what the vocabulary lacks."""
+
+    def lookup(self, text: str) -> NDArray[np.int64]:
+        """As `encode`, with -1 for each character that the vocabulary lacks."""
+        return self.encode(text)  # most kinds lack none
+
+    @abstractmethod
+    def to_bytes(self, tokens: ArrayLike) -> bytes:
+        """The UTF-8 that the tokens spell; DataError for numbers out of range."""
+
+    @abstractmethod
+    def to_json(self) -> str:
+        """All of it as JSON; `tokenizer_from_json` reads it back."""
+
+    def decode(self, tokens: ArrayLike) -> str:
+        """Tokens (T,) to text; bytes that are not UTF-8 become U+FFFD."""
+        return self.to_bytes(tokens).decode("utf-8", "replace")
+
+    def stream(self) -> StreamDecoder:
+        """A decoder that takes tokens as they come, for printing while generating."""
+        return StreamDecoder(self)
+
+    def save(self, path: StrPath) -> None:
+        """Write `to_json()` to a file; `load_tokenizer` reads it back."""
+        write_text(path, self.to_json() + "\n")
+
+
+@final
+class StreamDecoder:
+    """The pieces of `feed` and `finish`, joined, equal decode(all tokens).
+
+    A character is given out once its last byte has arrived, never by halves.
+
+    >>> from nn.tokenizers import ByteTokenizer
+    >>> stream = ByteTokenizer().stream()
+    >>> [stream.feed(token) for token in (110, 195, 169)], stream.finish()
+    (['n', '', 'é'], '')
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._pending = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, tokens: ArrayLike) -> str:
+        """The text that these tokens complete: one token, or several (T,)."""
+        return self._pending.decode(self._tokenizer.to_bytes(tokens))
+
+    def finish(self) -> str:
+        """What is left: U+FFFD for a character that was never completed."""
+        return self._pending.decode(b"", final=True)
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of a text; DataError where it holds half of a surrogate pair."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"character {error.start} of the text, {text[error.start]!a}, is half "
+            "of a pair and has no UTF-8: was the text typed in another encoding?"
+        ) from None
+
+
+def checked(tokens: ArrayLike, vocab_size: int) -> NDArray[Any]:
+    """Tokens as an array (T,); DataError for what is none of a vocabulary's."""
+    array = np.atleast_1d(np.asarray(tokens))
+    if array.size == 0:
+        return np.zeros(0, np.int64)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise DataError(
+            f"decode: tokens are integers (T,), not {array.dtype} {array.shape}"
+        )
+    for token in (array.min(), array.max()):
+        if not 0 <= token < vocab_size:
+            raise DataError(
+                f"decode: token {token} is outside this vocabulary of "
+                f"{vocab_size}. Was it made with another tokenizer?"
+            )
+    return array
