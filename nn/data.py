@@ -6,6 +6,7 @@ follows after a resume is, bit for bit, what would have followed without it.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, final
 
@@ -19,6 +20,7 @@ from .checkpoints import rng_state, set_rng_state
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
 Pair = tuple[Integers, Integers]
+Arrange = Callable[[Integers, np.random.Generator], Integers]
 
 
 @final
@@ -108,7 +110,8 @@ class DataLoader:
     sequence of examples, which `collate` joins (default: `stack`). A `for` loop
     runs to the end of the epoch, `next(loader)` for ever; both go on from where the
     loader stands, so a resumed epoch neither repeats nor skips an example. The order
-    of epoch e depends on `rng` (a seed or a Generator, asked once) and on e alone.
+    of epoch e depends on `rng` (a seed or a Generator, asked once) and on e alone;
+    `arrange(order, generator)` may rearrange it, as `by_length` does.
     """
 
     def __init__(
@@ -120,12 +123,13 @@ class DataLoader:
         rng: np.random.Generator | int | None = None,
         drop_last: bool = False,
         collate: Callable[[list[Any]], Any] | None = None,
+        arrange: Arrange | None = None,
     ) -> None:
         _check_sizes(batch_size=batch_size)
         if shuffle and rng is None:
             raise ConfigError("shuffle=True needs rng=, a seed or a Generator")
         self.dataset, self.batch_size, self.collate = dataset, batch_size, collate
-        self.shuffle, self.size = shuffle, _size(dataset)
+        self.shuffle, self.arrange, self.size = shuffle, arrange, _size(dataset)
         self.used = self.size - self.size % batch_size if drop_last else self.size
         if not self.used:
             raise DataError(
@@ -163,22 +167,40 @@ class DataLoader:
             "seed": str(self.seed),  # 63 bits: more than a double holds
             "epoch": self.epoch,
             "position": self.position,
+            "order": self._order_hash(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state()` was taken; CheckpointError for other data."""
+        """Continue where `state()` was taken; CheckpointError for other data.
+
+        Within an epoch, its order must be arranged as it was.
+        """
         _check_same(state, "examples", self.size)
         self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
         self.position = int(state["position"])
         if self.position >= self.used:  # drop_last is new: what is left is dropped
             self.epoch, self.position = self.epoch + 1, 0
         self._order = (-1, self._order[1])  # drawn anew: the seed may differ
+        if self.position and state.get("order") != self._order_hash():
+            raise CheckpointError(
+                "the saved position is in an epoch of another order, so going on from "
+                "it would repeat examples: resume with the batch_size and pool of then"
+            )
+
+    def _order_hash(self) -> int | None:
+        """What tells an arranged epoch from another; the seed tells all others."""
+        if self.arrange is None or not self.position:
+            return None
+        return zlib.crc32(self._epoch_order().tobytes())
 
     def _epoch_order(self) -> Integers:
         if self._order[0] != self.epoch:
             order = np.arange(self.size)
+            rng = np.random.default_rng([self.seed, self.epoch])
             if self.shuffle:
-                np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+                rng.shuffle(order)
+            if self.arrange is not None:
+                order = self.arrange(order, rng)
             self._order = (self.epoch, order)
         return self._order[1]
 
@@ -193,6 +215,34 @@ class DataLoader:
             for i in chosen.tolist()
         ]
         return (self.collate or stack)(examples)
+
+
+def by_length(lengths: ArrayLike, batch_size: int, pool: int = 100) -> Arrange:
+    """For DataLoader's `arrange`: batches of examples of about one length.
+
+    An epoch's order is cut into pools of `pool` batches, each pool sorted by length
+    (N,), ties as they were drawn, and its batches shuffled. What does not fill a
+    batch stays at the end as it was drawn, so drop_last drops no length in particular.
+
+    >>> arrange = by_length([3, 1, 4, 1, 5], batch_size=2)
+    >>> arrange(np.arange(5), np.random.default_rng(0)).tolist()
+    [1, 3, 0, 2, 4]
+    """
+    _check_sizes(batch_size=batch_size, pool=pool)
+    keys = np.asarray(lengths)
+
+    def arrange(order: Integers, rng: np.random.Generator) -> Integers:
+        whole = len(order) - len(order) % batch_size
+        arranged = order.copy()
+        for start in range(0, whole, pool * batch_size):
+            part = arranged[start : min(start + pool * batch_size, whole)]  # a view
+            batches = part[np.argsort(keys[part], kind="stable")]
+            batches = batches.reshape(-1, batch_size)
+            rng.shuffle(batches)  # along the first axis
+            part[:] = batches.ravel()
+        return arranged
+
+    return arrange
 
 
 def stack(examples: Sequence[Any]) -> Any:

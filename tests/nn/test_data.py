@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nn.data import (
     BlockSampler,
     DataLoader,
+    by_length,
     pad_batch,
     sequential_blocks,
     stack,
@@ -211,6 +212,76 @@ def test_a_position_past_the_end_begins_the_next_epoch() -> None:
     shorter = DataLoader(np.arange(7), 2, drop_last=True)
     shorter.load_state(loader.state())
     assert next(shorter).tolist() == [0, 1]
+
+
+@given(st.lists(st.integers(0, 9), max_size=60), sizes, sizes, st.integers(0, 5))
+def test_pools_are_sorted_and_their_batches_shuffled(
+    lengths: list[int], batch_size: int, pool: int, seed: int
+) -> None:
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    arrange = by_length(lengths, batch_size, pool)
+    arranged = arrange(order.copy(), np.random.default_rng(seed))
+    whole = len(order) - len(order) % batch_size
+    assert np.array_equal(arranged[whole:], order[whole:])
+    for start in range(0, whole, pool * batch_size):
+        part = slice(start, min(start + pool * batch_size, whole))
+        place = {int(i): n for n, i in enumerate(order)}
+        expected = sorted(order[part].tolist(), key=lambda i: (lengths[i], place[i]))
+        batches = arranged[part].reshape(-1, batch_size).tolist()
+        wanted = np.reshape(expected, (-1, batch_size)).tolist()
+        assert sorted(batches) == sorted(wanted)
+
+
+def test_a_pool_s_batches_come_in_another_order_each_time() -> None:
+    arrange = by_length(np.arange(100), 5)
+    first, second = (
+        arrange(np.arange(100), np.random.default_rng(seed)) for seed in (0, 1)
+    )
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, np.arange(100))
+    with pytest.raises(ConfigError, match="pool=0"):
+        by_length([1], 1, 0)
+
+
+@given(st.integers(1, 40), sizes, st.integers(0, 30), st.booleans())
+def test_an_arranged_loader_gives_everything_once_and_resumes_exactly(
+    size: int, batch_size: int, before: int, shuffle: bool
+) -> None:
+    lengths = np.random.default_rng(size).integers(0, 9, size)
+
+    def loader(seed: int) -> DataLoader:
+        arrange = by_length(lengths, batch_size, pool=2)
+        data = (np.arange(size),)
+        return DataLoader(data, batch_size, shuffle=shuffle, rng=seed, arrange=arrange)
+
+    assert sorted(np.concatenate([x for (x,) in loader(1)])) == list(range(size))
+    first, second = loader(1), loader(2)
+    for _ in range(before):
+        next(first)
+    second.load_state(through_json(first.state()))
+    for _ in range(2 * len(first)):
+        assert batches_equal(next(first), next(second))
+
+
+def test_an_epoch_arranged_otherwise_is_not_gone_on_with() -> None:
+    def loader(batch_size: int, pool: int | None) -> DataLoader:
+        lengths = np.random.default_rng(0).integers(0, 9, 40)
+        arrange = pool and by_length(lengths, batch_size, pool)
+        return DataLoader(
+            lengths, batch_size, shuffle=True, rng=1, arrange=arrange or None
+        )
+
+    saved = loader(4, 2)
+    at_once = saved.state()
+    next(saved)
+    within = saved.state()
+    for other in (loader(5, 2), loader(4, 3), loader(4, None)):
+        other.load_state(at_once)
+        with pytest.raises(CheckpointError, match="batch_size and pool of then"):
+            other.load_state(within)
+    other = loader(4, 2)
+    other.load_state(within)
+    assert np.array_equal(next(other), next(saved))
 
 
 def test_collate_joins_examples_of_any_kind() -> None:
