@@ -6,6 +6,7 @@ follows after a resume is, bit for bit, what would have followed without it.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, final
 
@@ -166,16 +167,31 @@ class DataLoader:
             "seed": str(self.seed),  # 63 bits: more than a double holds
             "epoch": self.epoch,
             "position": self.position,
+            "order": self._order_hash(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state()` was taken; CheckpointError for other data."""
+        """Continue where `state()` was taken; CheckpointError for other data.
+
+        Within an epoch, its order must be arranged as it was.
+        """
         _check_same(state, "examples", self.size)
         self.seed, self.epoch = int(state["seed"]), int(state["epoch"])
         self.position = int(state["position"])
         if self.position >= self.used:  # drop_last is new: what is left is dropped
             self.epoch, self.position = self.epoch + 1, 0
         self._order = (-1, self._order[1])  # drawn anew: the seed may differ
+        if self.position and state.get("order") != self._order_hash():
+            raise CheckpointError(
+                "the saved position is in an epoch of another order, so going on from "
+                "it would repeat examples: resume with the batch_size and pool of then"
+            )
+
+    def _order_hash(self) -> int | None:
+        """What tells an arranged epoch from another; the seed tells all others."""
+        if self.arrange is None or not self.position:
+            return None
+        return zlib.crc32(self._epoch_order().tobytes())
 
     def _epoch_order(self) -> Integers:
         if self._order[0] != self.epoch:

@@ -72,7 +72,7 @@ class TokenPairs(Sequence[Pair]):
                 S, T = _lengths(tokens)
                 raise DataError(
                     f"line {pair.line}: {S} tokens in the source and {T} in the target "
-                    f"are over max_length={max_length}: raise it, or drop longer pairs"
+                    f"are over max_length={max_length}: raise it, or set drop_longer"
                 )
         if not self._pairs:
             longer = f": all {self.dropped} are over max_length={max_length}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -41,7 +42,7 @@ class CharTokenizer(Tokenizer):
     @classmethod
     def train(cls, text: Iterable[str]) -> CharTokenizer:
         """The distinct characters of the text, whole or in pieces, sorted."""
-        return cls("".join(sorted(set[str]().union(*text))))
+        return cls("".join(sorted(set(chain.from_iterable(text)))))
 
     def encode(self, text: str) -> NDArray[np.int64]:
         tokens = self.lookup(text)

@@ -263,6 +263,27 @@ def test_an_arranged_loader_gives_everything_once_and_resumes_exactly(
         assert batches_equal(next(first), next(second))
 
 
+def test_an_epoch_arranged_otherwise_is_not_gone_on_with() -> None:
+    def loader(batch_size: int, pool: int | None) -> DataLoader:
+        lengths = np.random.default_rng(0).integers(0, 9, 40)
+        arrange = pool and by_length(lengths, batch_size, pool)
+        return DataLoader(
+            lengths, batch_size, shuffle=True, rng=1, arrange=arrange or None
+        )
+
+    saved = loader(4, 2)
+    at_once = saved.state()
+    next(saved)
+    within = saved.state()
+    for other in (loader(5, 2), loader(4, 3), loader(4, None)):
+        other.load_state(at_once)
+        with pytest.raises(CheckpointError, match="batch_size and pool of then"):
+            other.load_state(within)
+    other = loader(4, 2)
+    other.load_state(within)
+    assert np.array_equal(next(other), next(saved))
+
+
 def test_collate_joins_examples_of_any_kind() -> None:
     sentences = [[1], [2, 3], [4, 5, 6]]
     array, mask = next(DataLoader(sentences, 3, collate=pad_batch))

@@ -169,7 +169,7 @@ def test_a_refusal_names_the_line_and_both_lengths() -> None:
         token_pairs(pairs, max_length=5)
     assert str(caught.value) == (
         "line 2: 6 tokens in the source and 3 in the target are over max_length=5: "
-        "raise it, or drop longer pairs"
+        "raise it, or set drop_longer"
     )
     with pytest.raises(ConfigError, match="max_length=1"):
         token_pairs(pairs, max_length=1)
