@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from .report import Record
@@ -41,8 +43,26 @@ def progress(plain: bool = False) -> Callback:
 
     That is with `plain`, NO_COLOR, or TERM=dumb.
     """
+    return Live() if lively(plain) else Lines()
+
+
+def lively(plain: bool) -> bool:
+    """Whether to redraw lines: in a terminal that can, unless told not to."""
     dumb = os.environ.get("TERM") in ("dumb", "") or bool(os.environ.get("NO_COLOR"))
-    return Lines() if plain or dumb or not sys.stdout.isatty() else Live()
+    return not plain and not dumb and sys.stdout.isatty()
+
+
+@contextmanager
+def counting(what: str, plain: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Gives `told(done, total)`: a bar in a terminal, which goes away; else nothing."""
+    if not lively(plain):
+        yield lambda done, total: None
+        return
+    from rich.progress import Progress
+
+    with Progress(transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @final

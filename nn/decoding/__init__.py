@@ -23,12 +23,13 @@ is one of five tokens, that holds the successor of the last token for the likeli
 from . import filters
 from .beam import Beams, Hypothesis, beam_search
 from .incremental import Incremental
-from .sampling import Completion, Sampling, Step, generate, stream
+from .sampling import GREEDY, Completion, Sampling, Step, generate, stream
 from .stopping import Reason, StoppingText
 
 __all__ = [
     "Incremental",
     "Sampling",
+    "GREEDY",
     "generate",
     "stream",
     "Completion",

@@ -58,6 +58,9 @@ class Sampling:
         return filters.top_p(filters.top_k(x, self.top_k), self.top_p)
 
 
+GREEDY = Sampling(temperature=0)
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One more token for each of the M sequences that had not ended yet."""

@@ -1,0 +1,40 @@
+"""`python -m nn.transformer`: train an encoder-decoder, use it, measure it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from .. import cli
+
+
+# Each imports its module when it is called: to translate, no trainer is needed.
+def train(argv: list[str]) -> None:
+    """Train a Transformer on pairs of texts."""
+    from .train import train
+
+    train(argv)
+
+
+def translate(argv: list[str]) -> None:
+    """Translate texts, or the lines of the standard input."""
+    from .translate import translate
+
+    translate(argv)
+
+
+def evaluate(argv: list[str]) -> None:
+    """Measure how well a trained model translates pairs."""
+    from .evaluate import evaluate
+
+    evaluate(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
+    commands = {"train": train, "translate": translate, "evaluate": evaluate}
+    return cli.main("python -m nn.transformer", commands, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

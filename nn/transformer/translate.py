@@ -1,0 +1,101 @@
+"""`python -m nn.transformer translate`: texts in, texts out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from tensorgrad.errors import ConfigError
+
+from .. import cli
+from ..decoding import Beams
+from .saved import load
+from .translation import Translation
+
+PROGRAM = "python -m nn.transformer translate"
+
+
+def paper_beams() -> Beams:
+    """Four beams with the length penalty of Vaswani et al., section 6.1."""
+    return Beams(beam_size=4, length_penalty="google", alpha=0.6)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights of a run are used."""
+
+    run: cli.Folder = None
+    """The run folder; None: the newest run under runs/."""
+    best: bool = False
+    """Use the weights of the lowest validation loss (train with --keep-best)."""
+    average: int = 1
+    """Use the mean of so many of the last checkpoints."""
+
+    def __post_init__(self) -> None:
+        if self.average < 1:
+            raise ConfigError(f"average must be 1 or more; got {self.average}")
+        if self.best and self.average > 1:
+            raise ConfigError("best is one checkpoint, and average the mean of several")
+
+
+@dataclass(frozen=True)
+class TranslateOptions:
+    """Translate texts with a trained Transformer, best first."""
+
+    texts: Positional[tuple[str, ...]] = ()
+    """What to translate; none: the lines of the standard input."""
+    weights: OmitArgPrefixes[Weights] = field(default_factory=Weights)
+    max_new_tokens: int | None = None
+    """The longest a translation can get; None: 50 tokens more than its source."""
+    batch_size: int = 64
+    """Lines of the standard input that are translated together."""
+    scores: bool = False
+    """Print before each translation what it was chosen by, and a tab."""
+    beams: OmitArgPrefixes[Beams] = field(default_factory=paper_beams)
+
+    def __post_init__(self) -> None:
+        for name in ("max_new_tokens", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be 1 or more; got {value}")
+
+
+def translate(argv: Sequence[str]) -> None:
+    options = cli.parse(TranslateOptions, argv, PROGRAM)
+    weights = options.weights
+    translator = load(weights.run, weights.best, weights.average).translator
+    for first, texts in given(options):
+        for found in translator.translate(
+            texts, options.beams, max_new_tokens=options.max_new_tokens, first=first
+        ):
+            for translation in found:
+                print(line(translation, options.scores), flush=True)
+
+
+def given(options: TranslateOptions) -> Iterator[tuple[int, list[str]]]:
+    """(the number of the first, texts), a batch at a time."""
+    if options.texts:
+        yield 1, list(options.texts)
+        return
+    if sys.stdin.isatty():
+        print("Type a text and Enter; Ctrl-D ends.", file=sys.stderr)
+        yield from batches(sys.stdin, 1)
+    else:
+        yield from batches(sys.stdin, options.batch_size)
+
+
+def batches(lines: Iterable[str], size: int) -> Iterator[tuple[int, list[str]]]:
+    lines, first = iter(lines), 1
+    while texts := [text.rstrip("\r\n") for text in islice(lines, size)]:
+        yield first, texts
+        first += len(texts)
+
+
+def line(translation: Translation, scores: bool) -> str:
+    return (
+        f"{translation.score:.4f}\t{translation.text}" if scores else translation.text
+    )
