@@ -5,6 +5,7 @@ Masks are those of `MultiHeadAttention`: True where a query may look.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, final
@@ -68,6 +69,10 @@ class BlockConfig:
                 raise ConfigError(
                     f"{name} must be in [0, 1), got {getattr(self, name)}"
                 )
+        if not 0 <= self.norm_eps < math.inf:
+            raise ConfigError(
+                f"norm_eps must be a number, 0 or more, got {self.norm_eps}"
+            )
         if self.activation not in ACTIVATIONS:
             raise ConfigError(
                 f"activation={self.activation!r}: choose {', '.join(ACTIVATIONS)}"

@@ -67,6 +67,11 @@ class TransformerConfig(BlockConfig):
             raise ConfigError(
                 f"positions={self.positions!r}: choose sinusoidal or learned"
             )
+        if self.positions == "sinusoidal" and self.d_model % 2:
+            raise ConfigError(
+                f"d_model ({self.d_model}) must be even for sinusoidal positions: "
+                "their waves come in pairs"
+            )
         if self.share_embeddings and self.target_size != self.vocab_size:
             raise ConfigError(
                 f"share_embeddings needs one vocabulary, not {self.vocab_size} and "
