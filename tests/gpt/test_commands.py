@@ -17,8 +17,7 @@ from gpt.saved import load
 from nn import checkpoints
 from nn.report import read_metrics
 from nn.tokenizers import ByteTokenizer, CharTokenizer
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.commands import ROOT
 
 
 def test_the_overview_shows_the_commands(gpt: Any) -> None:
