@@ -1,8 +1,8 @@
 """Dates as some 300 languages write them, translated to ISO 8601.
 
-"Donnerstag, 4. März 2021" and "2021年3月4日星期四" are both 2021-03-04. An encoder reads
-the characters one by one, a decoder writes ten of its own; nobody tells it what a
-month is. Babel's CLDR data gives as many pairs as wanted, in three formats.
+"Donnerstag, 4. März 2021" and "2021年3月4日" are both 2021-03-04. An encoder reads the
+characters, a decoder writes ten of its own, and nobody tells them what a month is.
+Babel's CLDR data gives as many pairs as wanted, in three formats.
 
 Two questions are asked afterwards. Does it read dates that it was never shown, in
 languages that it was? And languages that it was never shown, where it can only go by
@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from common import Options, main, save_picture
+from looking import draw_attention
 
 from nn.decoding import GREEDY, Beams
 from nn.progress import counting
@@ -77,11 +78,10 @@ class Split:
 
     def __init__(self, writer: Any, families: list[list[str]], seed: int) -> None:
         self.writer, self.rng = writer, random.Random(seed)
-        self.rng.shuffle(families)
-        held_out = {
-            code for family in families[: len(families) // 10] for code in family
-        }
-        held_out -= {code for code, _ in SHOWN}
+        shown = {code for code, _ in SHOWN}
+        free = [family for family in families if not shown & set(family)]
+        drawn = self.rng.sample(free, len(families) // 10)
+        held_out = {code for family in drawn for code in family}
         self.seen = [style for style in writer.styles if style[0] not in held_out]
         self.unseen = [style for style in writer.styles if style[0] in held_out]
         days = [FIRST + timedelta(days) for days in range(DAYS)]
@@ -120,7 +120,8 @@ def translate_dates(options: DateOptions) -> None:
         report(title, translator, tested, split.writer, options)
 
     show_beams(translator, split)
-    draw_attention(folder / "attention.png", translator, split)
+    shown = [split.draw(1, split.test_days, [style])[0].text for style in SHOWN]
+    draw_attention(folder / "attention.png", translator, shown)
     draw_languages(folder / "languages.png", translator, new_languages)
 
 
@@ -200,27 +201,10 @@ def show_beams(translator: Translator, split: Split) -> None:
     greedy, beams = translator.translate(texts), translator.translate(texts, BEAMS)
     print("\nGreedy, and the beams' four with log p (the first has the best score):")
     for written, [alone], best in zip(samples, greedy, beams, strict=True):
-        code = written.style[0] + (
-            ", never seen" if written.style in split.unseen else ""
-        )
-        print(f"  {written.text}   ({code}; {written.day})")
+        new = ", never seen" * (written.style in split.unseen)
+        print(f"  {written.text}   ({written.style[0]}{new}; {written.day})")
         others = "  ".join(f"{one.text} {one.log_prob:.2f}" for one in best)
         print(f"    {alone.text}  |  {others}")
-
-
-def draw_attention(path: Path, translator: Translator, split: Split) -> None:
-    """Where the decoder looks as it writes, in its last layer, the mean of its heads."""
-    figure = new_figure(13, 9)
-    last = f"decoder.{len(translator.model.decoder) - 1}.cross_attention"
-    for axes, style in zip(figure.subplots(2, 2).flat, SHOWN, strict=True):
-        [written] = split.draw(1, split.test_days, [style])
-        [[found]] = translator.translate([written.text])
-        weights = translator.attention(written.text, found.text)[last].mean(axis=0)
-        axes.imshow(weights, cmap="Blues", vmin=0, aspect="auto")
-        axes.set_xticks(range(weights.shape[1]), [*written.text, "end"])
-        axes.set_yticks(range(weights.shape[0]), [*found.text, "end"])
-        axes.set(title=written.text, xlabel="read", ylabel="written")
-    save_picture(figure, path, "where the decoder looks for each character it writes")
 
 
 def draw_languages(
