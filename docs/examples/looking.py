@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import save_picture
-
 from nn.report import new_figure
 from nn.transformer.translation import Translator
 from nn.vocabulary import Vocabulary

@@ -27,7 +27,6 @@ from pathlib import Path
 
 from common import Options, main
 from looking import draw_attention
-
 from nn import cli
 from nn.decoding import GREEDY, Beams
 from nn.pairs import TextPair, read_pairs
@@ -94,7 +93,7 @@ def translate(options: TranslateOptions) -> None:
     compare(translator, pairs, options)
     longest = sorted(pairs, key=lambda pair: len(pair.source))
     shown = [pair.source for pair in longest[len(longest) // 2 :][:4]]
-    draw_attention(run_folder / "attention.png", translator, shown)
+    draw_attention(run_folder / "translate.png", translator, shown)
 
 
 def train(options: TranslateOptions) -> Path:
@@ -120,7 +119,8 @@ def train(options: TranslateOptions) -> Path:
                 keep_best=True,
                 seed=options.seed,
             ),
-        )
+        ),
+        name="translate",
     )
     return folder
 

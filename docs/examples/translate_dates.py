@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from common import Options, main, save_picture
 from looking import draw_attention
-
 from nn.decoding import GREEDY, Beams
 from nn.progress import counting
 from nn.recipe import TrainerConfig
@@ -40,6 +40,7 @@ from nn.transformer.options import TrainOptions, sizes
 from nn.transformer.saved import load
 from nn.transformer.train import run
 from nn.transformer.translation import Translator
+from tensorgrad.errors import MissingExtra
 
 FIRST, DAYS = date(1950, 1, 1), 36525  # a century
 BEAMS = Beams(beam_size=4, n_best=4, length_penalty="google", alpha=0.6)
@@ -76,8 +77,10 @@ class Written(NamedTuple):
 class Split:
     """Languages and days, each parted in two: for training, and never shown."""
 
-    def __init__(self, writer: Any, families: list[list[str]], seed: int) -> None:
-        self.writer, self.rng = writer, random.Random(seed)
+    def __init__(self, dates: Any, seed: int) -> None:
+        families = dates.families(dates.languages())
+        self.writer = writer = dates.DateWriter(dates.languages())
+        self.rng = random.Random(seed)
         shown = {code for code, _ in SHOWN}
         free = [family for family in families if not shown & set(family)]
         drawn = self.rng.sample(free, len(families) // 10)
@@ -100,11 +103,8 @@ class Split:
 
 
 def translate_dates(options: DateOptions) -> None:
-    from written_dates import DateWriter, families, languages
-
     new_figure(1, 1)  # MissingExtra comes before the training
-    codes = languages()
-    split = Split(DateWriter(codes), families(codes), options.seed)
+    split = Split(written_dates(), options.seed)
     if options.quick:
         options = replace(options, pairs=2000, tested=200, max_steps=100)
     learnt = split.draw(options.pairs, split.days, split.seen)
@@ -121,8 +121,20 @@ def translate_dates(options: DateOptions) -> None:
 
     show_beams(translator, split)
     shown = [split.draw(1, split.test_days, [style])[0].text for style in SHOWN]
-    draw_attention(folder / "attention.png", translator, shown)
+    draw_attention(folder / "translate_dates.png", translator, shown)
     draw_languages(folder / "languages.png", translator, new_languages)
+
+
+def written_dates() -> Any:
+    """The module beside this one; MissingExtra without Babel."""
+    try:
+        import written_dates
+    except ImportError:
+        raise MissingExtra(
+            "dates in all languages come from Babel, which comes with the extra "
+            "`examples`: pip install '.[examples]' in the checkout"
+        ) from None
+    return written_dates
 
 
 def languages_of(styles: Iterable[tuple[str, str]]) -> int:
@@ -156,7 +168,8 @@ def train(
                     eval_interval=min(500, options.max_steps),
                     seed=options.seed,
                 ),
-            )
+            ),
+            name="translate_dates",
         )
     return done
 
@@ -211,8 +224,6 @@ def draw_languages(
     path: Path, translator: Translator, tested: Sequence[Written]
 ) -> None:
     """How many strings of each language are read right, format by format."""
-    from written_dates import FORMATS
-
     found = translator.translate([written.text for written in tested])
     right: dict[tuple[str, str], list[bool]] = {}
     for written, [best] in zip(tested, found, strict=True):
@@ -222,7 +233,7 @@ def draw_languages(
     order = sorted(codes, key=lambda code: -mean_of(shares, code))
     figure = new_figure(max(8, 0.33 * len(order)), 4)
     axes = figure.subplots()
-    for i, name in enumerate(FORMATS):
+    for i, name in enumerate(("medium", "long", "full")):
         heights = [shares.get((code, name), 0.0) for code in order]
         axes.bar(np.arange(len(order)) + 0.27 * (i - 1), heights, 0.25, label=name)
     axes.set_xticks(range(len(order)), order, rotation=60)

@@ -42,11 +42,16 @@ def train(argv: Sequence[str]) -> None:
     run(options, folder)
 
 
-def run(options: TrainOptions, folder: Path | None = None) -> tuple[Path, Trainer]:
-    """Train in a new run folder, or go on in this one; the folder and the trainer."""
+def run(
+    options: TrainOptions, folder: Path | None = None, name: str = TrainOptions.KIND
+) -> tuple[Path, Trainer]:
+    """Train in a new run folder, or go on in this one; the folder and the trainer.
+
+    Without `options.out` the new folder is the next one of runs/`name`-1 and so on.
+    """
     resumed = folder is not None
     if folder is None:
-        folder = prepare(options)
+        folder = prepare(options, name)
     source, target = load_vocabularies(folder)
     trainer = make_trainer(options, folder, source, target)
     translator = Translator(trainer.model, source, target)  # type: ignore[arg-type]
@@ -62,15 +67,15 @@ def run(options: TrainOptions, folder: Path | None = None) -> tuple[Path, Traine
 # --- the pairs
 
 
-def prepare(options: TrainOptions) -> Path:
+def prepare(options: TrainOptions, name: str) -> Path:
     """A new run folder with pairs and vocabularies, once all of them are good."""
     if options.out:
         runs.check_free(Path(options.out))  # before long files are read
     training, held_out = read_data(options)
     source, target = vocabularies(options, training)
     config = with_data(options, source, target)
-    for name, pairs in ((options.data, training), (options.held_out, held_out)):
-        check_pairs(name or options.data, pairs, source, target, options)
+    for file, pairs in ((options.data, training), (options.held_out, held_out)):
+        check_pairs(file or options.data, pairs, source, target, options)
     check_fits(config, options.training.batch_size)
 
     def fill(folder: Path) -> None:
@@ -80,7 +85,7 @@ def prepare(options: TrainOptions) -> Path:
         target.save(folder / TARGET)
         runs.save_config(folder, as_config(options, config))
 
-    return runs.new(options.KIND, options.out, fill)
+    return runs.new(name, options.out, fill)
 
 
 def read_data(options: TrainOptions) -> tuple[list[TextPair], list[TextPair]]:
@@ -130,7 +135,7 @@ def with_data(
 
 
 def check_pairs(
-    name: str | None,
+    file: str | None,
     pairs: Sequence[TextPair],
     source: Vocabulary,
     target: Vocabulary,
@@ -140,7 +145,7 @@ def check_pairs(
     try:
         token_pairs(pairs, source, target, options)
     except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{file}: {error}") from None
 
 
 def token_pairs(
