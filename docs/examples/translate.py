@@ -79,7 +79,7 @@ def translate(options: TranslateOptions) -> None:
     new_figure(1, 1)  # MissingExtra comes before the training
     corpus_scores(["a"], ["a"])
     if options.quick:
-        options = replace(options, max_steps=min(options.max_steps, 60))
+        options = replace(options, max_steps=min(options.max_steps, 20))
     with tempfile.TemporaryDirectory() as folder:
         if options.data is None:
             names = Path(folder) / "names.tsv"
@@ -89,7 +89,7 @@ def translate(options: TranslateOptions) -> None:
     translator = load(str(run_folder), best=True).translator
     pairs = read_pairs(run_folder / HELD_OUT)
     if options.quick:
-        pairs = pairs[:50]
+        pairs = pairs[:20]
     compare(translator, pairs, options)
     longest = sorted(pairs, key=lambda pair: len(pair.source))
     shown = [pair.source for pair in longest[len(longest) // 2 :][:4]]

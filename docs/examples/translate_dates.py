@@ -43,6 +43,7 @@ from nn.transformer.translation import Translator
 from tensorgrad.errors import MissingExtra
 
 FIRST, DAYS = date(1950, 1, 1), 36525  # a century
+LONGEST = 16  # tokens of a translation, of which a date and its end need 11
 BEAMS = Beams(beam_size=4, n_best=4, length_penalty="google", alpha=0.6)
 # what the pictures and the side by side show: left to right, in letters that
 # matplotlib's own font has
@@ -63,7 +64,7 @@ class DateOptions(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("pairs", "tested", "max_steps"):
-            self.require(name, getattr(self, name) >= 100, "100 or more")
+            self.require(name, getattr(self, name) >= 1, "1 or more")
 
 
 class Written(NamedTuple):
@@ -78,8 +79,9 @@ class Split:
     """Languages and days, each parted in two: for training, and never shown."""
 
     def __init__(self, dates: Any, seed: int) -> None:
-        families = dates.families(dates.languages())
-        self.writer = writer = dates.DateWriter(dates.languages())
+        codes = dates.languages()
+        families = dates.families(codes)
+        self.writer = writer = dates.DateWriter(codes)
         self.rng = random.Random(seed)
         shown = {code for code, _ in SHOWN}
         free = [family for family in families if not shown & set(family)]
@@ -106,7 +108,7 @@ def translate_dates(options: DateOptions) -> None:
     new_figure(1, 1)  # MissingExtra comes before the training
     split = Split(written_dates(), options.seed)
     if options.quick:
-        options = replace(options, pairs=2000, tested=200, max_steps=100)
+        options = replace(options, pairs=1000, tested=100, max_steps=25)
     learnt = split.draw(options.pairs, split.days, split.seen)
     new_days = split.draw(options.tested, split.test_days, split.seen)
     new_languages = split.draw(options.tested, split.test_days, split.unseen)
@@ -189,7 +191,7 @@ def report(
     right = {}
     for name, how in (("greedy", GREEDY), ("4 beams", BEAMS)):
         with counting(f"reading, {name}", options.plain) as told:
-            found = translator.translate(texts, how, told=told)
+            found = translator.translate(texts, how, max_new_tokens=LONGEST, told=told)
         right[name] = [
             best[0].text == written.day.isoformat()
             for best, written in zip(found, tested, strict=True)
@@ -211,7 +213,10 @@ def show_beams(translator: Translator, split: Split) -> None:
     samples = [split.draw(1, split.test_days, [style])[0] for style in SHOWN]
     samples += split.draw(4, split.test_days, split.unseen)
     texts = [written.text for written in samples]
-    greedy, beams = translator.translate(texts), translator.translate(texts, BEAMS)
+    greedy, beams = (
+        translator.translate(texts, how, max_new_tokens=LONGEST)
+        for how in (GREEDY, BEAMS)
+    )
     print("\nGreedy, and the beams' four with log p (the first has the best score):")
     for written, [alone], best in zip(samples, greedy, beams, strict=True):
         new = ", never seen" * (written.style in split.unseen)
@@ -224,7 +229,8 @@ def draw_languages(
     path: Path, translator: Translator, tested: Sequence[Written]
 ) -> None:
     """How many strings of each language are read right, format by format."""
-    found = translator.translate([written.text for written in tested])
+    texts = [written.text for written in tested]
+    found = translator.translate(texts, max_new_tokens=LONGEST)
     right: dict[tuple[str, str], list[bool]] = {}
     for written, [best] in zip(tested, found, strict=True):
         right.setdefault(written.style, []).append(best.text == str(written.day))
