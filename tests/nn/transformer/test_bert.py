@@ -167,6 +167,13 @@ def test_dropout_is_where_the_paper_has_it() -> None:
     assert set(ratio.round(9).ravel().tolist()) == {0.0, 2.0}
 
 
+@pytest.mark.parametrize("name", ["rows", "tokens"])
+def test_classifiers_drop_what_they_are_given(name: str) -> None:
+    model = HEADS[name](bert(), 0).to(np.float64)
+    model.dropout.p = 0.5  # the only one
+    laws.train_and_eval_differ_only_by_dropout(model, TOKENS)
+
+
 @heads
 def test_a_state_dict_is_all_there_is(head: Any) -> None:
     numbers = iter(range(9))
@@ -227,7 +234,9 @@ def test_presets_have_the_papers_sizes() -> None:
     assert size(BertConfig.preset("base")) == 109_482_240
     assert round(size(BertConfig.preset("large")) / 1e6) == 335  # "340M"
     assert size(BertConfig.preset("tiny")) == 4_385_920
-    assert BertConfig.preset("base") == BertConfig()
+    base = BertConfig.preset("base")
+    assert base == BertConfig()
+    assert (base.activation, base.norm_first, base.norm_eps) == ("gelu", False, 1e-12)
     assert BertConfig.preset("tiny", vocab_size=99).vocab_size == 99
     with pytest.raises(ConfigError, match="no preset 'huge'; there are base"):
         BertConfig.preset("huge")

@@ -67,7 +67,7 @@ def test_presets_have_the_papers_sizes() -> None:
     assert size(base) == 63_082_496  # table 3: 65 million
     assert size(big) == 214_245_376  # 213 million
     assert (base.dropout, big.dropout) == (0.1, 0.3)
-    assert not base.norm_first
+    assert (base.activation, base.norm_first, base.norm_eps) == ("relu", False, 1e-5)
     assert not base.has_final_norm
     assert (base.attention_dropout, base.activation_dropout) == (0.0, 0.0)
     assert base == TransformerConfig()
