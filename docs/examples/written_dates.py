@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 from babel.core import Locale
 from babel.dates import DateTimeFormat, get_date_format
@@ -71,7 +72,7 @@ class DateWriter:
         """Every date that some language writes so."""
         found = set()
         for template, month, weekday in self._by_shape.get(shape(text), ()):
-            match = re.fullmatch(pattern(template), text)
+            match = re.fullmatch(expression(template), text)
             numbers = {k: int(v) for k, v in match.groupdict().items()} if match else {}
             try:
                 day = date(numbers["y"], numbers.get("m", month), numbers["d"])
@@ -95,7 +96,8 @@ class DateWriter:
 
 def templates(code: str, style: str) -> dict[tuple[int, int], str]:
     """By (month, weekday): the text, with {y}, {m} and {d} in the place of numbers."""
-    form = get_date_format(style, code).format  # "%(EEEE)s, %(d)s. %(MMMM)s %(y)s"
+    pattern: Any = get_date_format(style, code)  # type: ignore[arg-type]
+    form: str = pattern.format  # "%(EEEE)s, %(d)s. %(MMMM)s %(y)s"
     found = {}
     for month in range(1, 13):
         for monday_to_sunday in range(1, 8):
@@ -118,7 +120,7 @@ def shape(text: str) -> str:
     return re.sub(r"[0-9]+", "#", text)
 
 
-def pattern(template: str) -> str:
+def expression(template: str) -> str:
     """A regular expression for what a template writes."""
     literal, *fields = re.split(r"\{([ymd])(?::02)?\}", template)
     parts = [re.escape(literal)]

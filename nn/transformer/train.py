@@ -42,11 +42,16 @@ def train(argv: Sequence[str]) -> None:
     run(options, folder)
 
 
-def run(options: TrainOptions, folder: Path | None = None) -> tuple[Path, Trainer]:
-    """Train in a new run folder, or go on in this one; the folder and the trainer."""
+def run(
+    options: TrainOptions, folder: Path | None = None, name: str = TrainOptions.KIND
+) -> tuple[Path, Trainer]:
+    """Train in a new run folder, or go on in this one; the folder and the trainer.
+
+    Without `options.out` the new folder is the next one of runs/`name`-1 and so on.
+    """
     resumed = folder is not None
     if folder is None:
-        folder = prepare(options)
+        folder = prepare(options, name)
     else:
         check_data(options, folder)
     source, target = load_vocabularies(folder)
@@ -64,7 +69,7 @@ def run(options: TrainOptions, folder: Path | None = None) -> tuple[Path, Traine
 # --- the pairs
 
 
-def prepare(options: TrainOptions) -> Path:
+def prepare(options: TrainOptions, name: str) -> Path:
     """A new run folder with pairs and vocabularies, once all of them are good."""
     if options.out:
         runs.check_free(Path(options.out))  # before long files are read
@@ -82,7 +87,7 @@ def prepare(options: TrainOptions) -> Path:
         target.save(folder / TARGET)
         runs.save_config(folder, as_config(options, config))
 
-    return runs.new(options.KIND, options.out, fill)
+    return runs.new(name, options.out, fill)
 
 
 def files_of(options: TrainOptions) -> tuple[str, str]:
