@@ -11,7 +11,7 @@ from gpt import GPT, GPTConfig
 from gpt.incremental import GPTState, window
 from nn.decoding import Beams, Sampling, beam_search, generate
 from nn.decoding.incremental import pack
-from tensorgrad.errors import InputError
+from tensorgrad.errors import InputError, ShapeError
 from tensorgrad.testing import laws
 
 V = 7
@@ -173,3 +173,16 @@ def test_beams_go_past_the_context(
                 total += scores[token] - np.log(np.exp(scores).sum())
                 sequence.append(token)
             assert hypothesis.log_prob == pytest.approx(total, rel=1e-9)
+
+
+def test_what_cannot_be_read_leaves_the_state_as_it_was() -> None:
+    model, tokens = gpt(4), np.array([[1, 2, 3], [4, 5, 6]])
+    state, twin = model.start(), model.start()
+    for each in (state, twin):
+        each.advance(tokens)
+    for bad in (np.full((2, 1), V), np.zeros(2, int), np.zeros((3, 1), int)):
+        with pytest.raises((ShapeError, InputError)):
+            state.advance(bad)
+    np.testing.assert_array_equal(
+        state.advance(tokens[:, :1]), twin.advance(tokens[:, :1])
+    )
