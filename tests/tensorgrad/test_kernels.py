@@ -303,6 +303,18 @@ def test_adamw(make, shape, step):
         assert_same(tuple(fast), tuple(plain))
 
 
+@needs_numba
+@pytest.mark.parametrize("layout", ["transposed", "gaps"])
+def test_adamw_writes_into_arrays_of_any_layout(layout):
+    rng = np.random.default_rng(0)
+    arrays = [laid_out(rng.random((3, 5, 2)), layout) for _ in range(4)]
+    plain = [x.copy() for x in arrays]
+    compiled().adamw(*arrays, 1e-2, 0.9, 0.99, 1e-8, 0.1, 3)
+    reference.adamw(*plain, 1e-2, 0.9, 0.99, 1e-8, 0.1, 3)
+    assert not arrays[0].flags.c_contiguous
+    assert_same(tuple(arrays), tuple(plain))
+
+
 @pytest.mark.parametrize("target", [-1, 3])
 @pytest.mark.parametrize(
     "module", ["reference", pytest.param("numba", marks=needs_numba)]
