@@ -19,7 +19,12 @@ collect_ignore_glob = ["tests/tensorgrad/in_*/*"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The quick profile of the plugin; HYPOTHESIS_PROFILE=thorough for the other."""
+    """The quick profile of the plugin; HYPOTHESIS_PROFILE=thorough for the other.
+
+    `brief` has the first few of the quick one's examples: enough to reach every branch.
+    """
+    quick = settings.get_profile("quick")
+    settings.register_profile("brief", quick, max_examples=10)
     if not config.getoption("--hypothesis-profile"):
         settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
