@@ -1,4 +1,4 @@
-"""Dates as some 250 languages write them, by the CLDR data that Babel brings along.
+"""Dates as more than 200 languages write them, by the CLDR data that Babel brings along.
 
 A `DateWriter` writes a date in a language and a format, and says of any string which
 dates it may stand for: 03/04/2021 may be two. The format that CLDR calls short is left
@@ -35,9 +35,13 @@ def month_names(code: str) -> tuple[str, ...]:
 
 
 def languages() -> list[str]:
-    """The codes of all languages that have names of their own for the months."""
+    """The codes of the languages that CLDR knows well.
+
+    They name the months, and a hundred countries too: of the others it has a sketch.
+    """
     codes = sorted(code for code in locale_identifiers() if "_" not in code)
-    return [code for code in codes if month_names(code)[0] != "m01"]
+    named = [code for code in codes if month_names(code)[0] != "m01"]
+    return [code for code in named if len(Locale.parse(code).territories) >= 100]
 
 
 def families(codes: Iterable[str]) -> list[list[str]]:
