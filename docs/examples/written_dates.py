@@ -1,4 +1,4 @@
-"""Dates as more than 200 languages write them, by the CLDR data that Babel brings along.
+"""Dates as more than 200 languages write them, by the CLDR data that Babel brings.
 
 A `DateWriter` writes a date in a language and a format, and says of any string which
 dates it may stand for: 03/04/2021 may be two. The format that CLDR calls short is left
