@@ -3,10 +3,11 @@
 import os
 from typing import Any
 
-# Each worker of `pytest -n` is a process; one BLAS thread apiece keeps them from
-# fighting over the cores. It has to be said before NumPy is imported.
+# Each worker of `pytest -n` is a process; one thread apiece, NumPy's and PyTorch's,
+# keeps them from fighting over the cores. It has to be said before either is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
