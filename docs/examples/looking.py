@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 from common import save_picture
 from nn.report import new_figure
@@ -36,7 +37,7 @@ def draw_attention(path: Path, translator: Translator, sources: Sequence[str]) -
         axes.set_xticks(range(len(read) + 1), [*read, "end"], rotation=90 * long)
         axes.set_yticks(range(len(written) + 1), [*written, "end"])
         axes.set(xlabel="read", ylabel="written")
-        axes.set_title(source, parse_math=False)
+        axes.set_title(shorten(source, 50, placeholder=" ..."), parse_math=False)
     for axes in panels:  # what is left over
         axes.remove()
     shows = "where the decoder looks for each token that it writes"
