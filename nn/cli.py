@@ -38,6 +38,18 @@ def main(
 
     The first line of a command's docstring stands in the overview.
     """
+
+    def command(argv: list[str]) -> None:
+        if not argv or argv[0] in ("-h", "--help"):
+            print(overview(program, commands))
+        else:
+            _find(program, commands, argv[0])(argv[1:])
+
+    return alone(command, argv)
+
+
+def alone(command: Command, argv: Sequence[str] | None = None) -> int:
+    """Run a program that is one command, `program OPTIONS`; the status to exit with."""
     # Python has none where it was started with the stream closed
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - up to the end
     sys.stderr = sys.stderr or sys.stdout
@@ -47,10 +59,7 @@ def main(
             stream.reconfigure(errors="replace")
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        if not argv or argv[0] in ("-h", "--help"):
-            print(overview(program, commands))
-        else:
-            _find(program, commands, argv[0])(argv[1:])
+        command(argv)
         sys.stdout.flush()
         return 0
     except (InputError, MissingExtra) as error:

@@ -38,12 +38,12 @@ class Callback:
         """After the last step, or an error."""
 
 
-def progress(plain: bool = False) -> Callback:
+def progress(plain: bool = False, unit: str = "tokens") -> Callback:
     """The live display in a terminal; lines elsewhere, and where colours are refused.
 
-    That is with `plain`, NO_COLOR, or TERM=dumb.
+    That is with `plain`, NO_COLOR, or TERM=dumb. `unit` names what the losses are of.
     """
-    return Live() if lively(plain) else Lines()
+    return Live(unit) if lively(plain) else Lines(unit=unit)
 
 
 def lively(plain: bool) -> bool:
@@ -69,8 +69,8 @@ def counting(what: str, plain: bool = False) -> Iterator[Callable[[int, int], No
 class Lines(Callback):
     """A line at the first step, at each evaluation, and every few seconds."""
 
-    def __init__(self, seconds: float = 10.0) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float = 10.0, unit: str = "tokens") -> None:
+        self.seconds, self.unit = seconds, unit
         self._last = -float("inf")
 
     def stepped(self, trainer: Trainer, record: Record) -> None:
@@ -87,7 +87,7 @@ class Lines(Callback):
         parts = [
             f"{record['step']:{len(str(total))}}/{total}",
             f"loss {record['loss']:.4f}",
-            f"{record['tokens_per_s']:,.0f} tokens/s",
+            f"{record['tokens_per_s']:,.0f} {self.unit}/s",
         ]
         if "val_loss" in record:
             parts.insert(2, f"val loss {record['val_loss']:.4f}")
@@ -98,7 +98,8 @@ class Lines(Callback):
 class Live(Callback):
     """A line that is redrawn: step, losses, speed, time left; evaluations stay."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "tokens") -> None:
+        self.unit = unit
         self._bar: Any = None
         self._speed = 0.0
         self._judged = ""
@@ -140,7 +141,8 @@ class Live(Callback):
                 f"val loss {record['val_loss']:.4f}",
                 highlight=False,
             )
-        facts = f"loss {record['loss']:.3f}  {self._judged}{self._speed:,.0f} tokens/s"
+        pace = f"{self._speed:,.0f} {self.unit}/s"
+        facts = f"loss {record['loss']:.3f}  {self._judged}{pace}"
         self._update("training", facts, completed=record["step"])
 
     def evaluated(self, trainer: Trainer, done: int, total: int) -> None:

@@ -125,16 +125,7 @@ def draw_losses(records: Sequence[Record], path: StrPath, title: str) -> None:
 
     MissingExtra where matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra(
-            "loss.png needs matplotlib, which comes with the extra `viz`: "
-            "pip install '.[viz]' in the checkout"
-        ) from None
-    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 5)
     axes: Any = figure.subplots()
     train, held_out = curve(records, "loss"), curve(records, "val_loss")
     smooth = smoothed(train[1])
@@ -149,6 +140,29 @@ def draw_losses(records: Sequence[Record], path: StrPath, title: str) -> None:
     _limit(axes, np.concatenate([smooth, held_out[1]]))
     axes.grid(alpha=0.3)
     axes.legend()
+    save_figure(figure, path)
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib Figure, so many inches of 120 dots; no window is opened.
+
+    MissingExtra where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra(
+            "the picture needs matplotlib, which comes with the extra `viz`: "
+            "pip install '.[viz]' in the checkout"
+        ) from None
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Any, path: StrPath) -> None:
+    """Write a picture; what its font lacks is drawn as a box."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(path)
