@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 FOR_TRAIN := $(VENV)/.extras-fast,viz
-FOR_TEST := $(VENV)/.extras-fast,viz,text,testing,dev
+FOR_TEST := $(VENV)/.extras-fast,viz,text,testing,examples,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help train test mutants coverage lint bench clean venv

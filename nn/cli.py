@@ -174,7 +174,7 @@ def _unboxed(box: str) -> str:
     said, *others = text.split("\n\n")
     for part in others:
         if part.startswith("Perhaps you meant"):
-            said += f"; perhaps you meant {part.splitlines()[1].split()[0]}"
+            said += f"; perhaps you meant {part.splitlines()[1].split()[0].rstrip(',')}"
     return " ".join(said.split()).rstrip(".")
 
 

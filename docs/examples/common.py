@@ -25,7 +25,7 @@ class Options:
     quick: bool = False
     """A run of a few seconds, to see that it works; it learns less."""
     out: cli.Folder = None
-    """The folder for the picture; None: the next free one, runs/NAME-1, runs/NAME-2 and so on."""
+    """The folder for the picture; None: the next free one of runs/NAME-1, ..."""
     seed: int = 0
     """Decides all that is random. Another one shows how far a result is luck."""
     plain: bool = False

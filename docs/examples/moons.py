@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import History, Options, main, new_folder, save_picture
 from numpy.typing import NDArray
 
 import nn
 import tensorgrad as tg
+from common import History, Options, main, new_folder, save_picture
 from nn import optim
 from nn.data import DataLoader
 from nn.progress import progress
@@ -111,10 +111,10 @@ def moons(options: MoonOptions) -> None:
     trainer.run()
 
     draw(folder / "moons.png", model, points, moon, history)
+    seen, unseen = accuracy(model, points, moon), accuracy(model, new_points, new_moon)
     print(
-        f"Right about {accuracy(model, points, moon):.1%} of the {len(points)} points "
-        f"it was trained on, and {accuracy(model, new_points, new_moon):.1%} of "
-        f"{len(new_points)} new ones"
+        f"On the right side: {seen:.1%} of the {len(points)} points it was trained on, "
+        f"{unseen:.1%} of {len(new_points):,} new ones"
     )
 
 
@@ -154,7 +154,9 @@ def draw(
     figure.colorbar(shade, ax=plane, label="score", shrink=0.8)
 
     losses.plot(*curve(history.records, "loss"))
-    losses.set(title="learning", xlabel="step", ylabel="mean hinge loss", ylim=(0, None))
+    losses.set(
+        title="learning", xlabel="step", ylabel="mean hinge loss", ylim=(0, None)
+    )
     losses.grid(alpha=0.3)
     save_picture(figure, path, "the points and the boundary between the two moons")
 

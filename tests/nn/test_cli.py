@@ -98,6 +98,7 @@ def test_help_explains_each_option(capsys: pytest.CaptureFixture[str]) -> None:
         ("--rate -1", "rate must be 0 or more; got -1.0"),
         ("--n-layer 0", "n_layer must be 1 or more; got 0"),
         ("--n-layers 3", "--n-layers.*perhaps you meant --n-layer"),
+        ("--resum", "perhaps you meant --resume. See"),
         ("--n-layer three", "--n-layer.*'three'"),
         ("--n-layer", "--n-layer"),
         ("--kind c", "invalid choice 'c'.*'a', 'b'"),
@@ -128,6 +129,13 @@ def test_the_overview_names_the_commands(capsys: pytest.CaptureFixture[str]) -> 
     for argv in ((), ("--help",), ("-h",)):
         assert run(*argv) == 0
         assert "  go  Go on." in capsys.readouterr().out
+
+
+def test_a_program_may_be_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.alone(go, ["--n-layer", "2"]) == 0
+    assert "n_layer=2" in capsys.readouterr().out
+    assert cli.alone(go, ["--n-layer", "0"]) == 2
+    assert capsys.readouterr().err == "error: n_layer must be 1 or more; got 0\n"
 
 
 def test_a_command_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

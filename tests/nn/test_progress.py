@@ -65,6 +65,14 @@ def test_lines_come_at_first_at_evaluations_and_every_so_often(
     ]
 
 
+def test_the_unit_is_what_the_losses_are_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = progress(plain=True, unit="images")
+    lines.stepped(trainer(), record(1))
+    assert capsys.readouterr().out.endswith("12,346 images/s\n")
+
+
 def test_a_reader_that_leaves_stops_the_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
