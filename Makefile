@@ -27,8 +27,11 @@ mutants: $(FOR_TEST)  ## plant a fault in every derivative: the tests must catch
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 -q -m mutants $(ARGS)
 
 coverage: $(FOR_TEST)  ## branches of the engine that its tests reach, kernels included
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n auto --maxprocesses=4 -q \
-	  tests/tensorgrad tensorgrad --cov=tensorgrad --cov-branch --cov-report= $(ARGS)
+	HYPOTHESIS_PROFILE=brief NUMBA_DISABLE_JIT=1 \
+	  $(BIN)/python -m pytest -n auto --maxprocesses=4 -q tests/tensorgrad tensorgrad \
+	  --cov=tensorgrad --cov-branch --cov-report= $(ARGS)
+	$(BIN)/python -m pytest -q tests/tensorgrad/test_kernels_jit.py \
+	  --cov=tensorgrad --cov-branch --cov-report= --cov-append
 	$(BIN)/python -m coverage report --skip-covered --precision=1 --fail-under=98
 
 lint: $(FOR_TEST)  ## lint and types alone

@@ -3,10 +3,11 @@
 import os
 from typing import Any
 
-# Each worker of `pytest -n` is a process; one BLAS thread apiece keeps them from
-# fighting over the cores. It has to be said before NumPy is imported.
+# Each worker of `pytest -n` is a process; one thread apiece, NumPy's and PyTorch's,
+# keeps them from fighting over the cores. It has to be said before either is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
@@ -19,7 +20,12 @@ collect_ignore_glob = ["tests/tensorgrad/in_*/*"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The quick profile of the plugin; HYPOTHESIS_PROFILE=thorough for the other."""
+    """The quick profile of the plugin; HYPOTHESIS_PROFILE=thorough for the other.
+
+    `brief` has the first few of the quick one's examples: enough to reach every branch.
+    """
+    quick = settings.get_profile("quick")
+    settings.register_profile("brief", quick, max_examples=10)
     if not config.getoption("--hypothesis-profile"):
         settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
-from tyro.conf import OmitArgPrefixes
+from tyro.conf import OmitArgPrefixes, UseAppendAction, arg
 
 from nn import cli
 from nn.decoding import Sampling, stream
@@ -17,6 +18,7 @@ from .model import GPT
 from .saved import load
 
 PROGRAM = "python -m gpt sample"
+Texts = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="TEXT")]
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class SampleOptions:
     """What the text starts with; empty: the model starts after a newline."""
     max_new_tokens: int = 300
     """How many tokens to write, at most."""
-    stop: tuple[str, ...] = ()
-    """Texts that end it, and are not written."""
+    stop: Texts = ()
+    """A text that ends it, and is not written."""
     num_samples: int = 1
     """How many texts to write, each from the prompt."""
     seed: int | None = None

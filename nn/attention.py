@@ -50,13 +50,16 @@ class DotProductAttention(Module):
 
     def __init__(self, dropout: float = 0.0, *, rng: Rng = None) -> None:
         self.dropout = Dropout(dropout, rng=rng)
-        self.show: Callable[[NDArray[Any]], None] | None = None  # takes the weights
+        # each takes the weights of every call: see attention_weights
+        self.watchers: list[Callable[[NDArray[Any]], None]] = []
 
     def forward(
         self, q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool = False
     ) -> Any:
-        if self.show is not None:
-            self.show(self.weights(q, k, mask=mask, causal=causal).data)
+        if self.watchers:
+            weights = self.weights(q, k, mask=mask, causal=causal).data
+            for watch in self.watchers:
+                watch(weights)
         dropped = self.dropout.mask((*q.shape[:-1], k.shape[-2]), q.dtype)
         return tg.attention(q, k, v, mask, dropped, causal=causal)
 
@@ -81,18 +84,18 @@ def attention_weights(model: Module) -> Iterator[dict[str, NDArray[Any]]]:
     {'attend': (1, 2, 3, 3)}
     """
     found: dict[str, NDArray[Any]] = {}
-    layers = {
-        name.removesuffix(".attend"): layer
+    watched = [
+        (layer, partial(found.__setitem__, name.removesuffix(".attend")))
         for name, layer in model.named_modules()
         if isinstance(layer, DotProductAttention)
-    }
-    for name, layer in layers.items():
-        layer.show = partial(found.__setitem__, name)
+    ]
+    for layer, watch in watched:
+        layer.watchers.append(watch)
     try:
         yield found
     finally:
-        for layer in layers.values():
-            layer.show = None
+        for layer, watch in watched:
+            layer.watchers.remove(watch)
 
 
 class MultiHeadAttention(Module):

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tensorgrad.errors import GraphError
+from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import wrap
 from tensorgrad.mode import recording
 
@@ -33,11 +33,7 @@ class KeyValueCache:
 
     def extend(self, k: Any, v: Any) -> tuple[Any, Any]:
         """Add keys and values (N, H, t, D); all of them, (N, H, S, D) each."""
-        if recording() and (k.node is not None or v.node is not None):
-            raise GraphError(
-                "a cache holds numbers, through which no gradient passes: call the "
-                "model under tensorgrad.no_grad()"
-            )
+        refuse_recorded(k, v)
         new = [k.data, v.data]
         start, self.length = self.length, self.length + k.shape[2]
         if not self._memory or self._memory[0].shape[2] < self.length:
@@ -77,7 +73,19 @@ class FixedCache(KeyValueCache):
 
     def update(self, make: Make) -> tuple[Any, Any]:
         """Those of the first call, for ever."""
-        return self.all() if self._memory else super().update(make)
+        if not self._memory:
+            return super().update(make)
+        if recording():
+            refuse_recorded(*make())  # the first call may have recorded nothing
+        return self.all()
+
+
+def refuse_recorded(k: Any, v: Any) -> None:
+    if recording() and (k.node is not None or v.node is not None):
+        raise GraphError(
+            "a cache holds numbers, through which no gradient passes: call the model "
+            "under tensorgrad.no_grad()"
+        )
 
 
 @final
@@ -97,12 +105,17 @@ class Times:
     """
 
     def __init__(self) -> None:
-        self._real = np.zeros((0, 0), bool)
+        self._real: Array | None = None  # (N, S); N is known once something was read
 
     def extend(self, shape: tuple[int, ...], real: ArrayLike | None = None) -> Array:
         """The positions (N, T) = `shape` of what comes next: padding is not counted."""
         added = np.ones(shape, bool) if real is None else np.asarray(real, bool)
-        before = self._real if self._real.size else np.zeros((shape[0], 0), bool)
+        if added.shape != shape:
+            raise ShapeError(
+                f"real {added.shape} should have the tokens' shape {shape}: True where "
+                "one is real"
+            )
+        before = np.zeros((shape[0], 0), bool) if self._real is None else self._real
         counted = before.sum(axis=1, keepdims=True) + added.cumsum(axis=1)
         self._real = np.concatenate([before, added], axis=1)
         positions: Array = np.maximum(counted - 1, 0)
@@ -111,7 +124,10 @@ class Times:
     @property
     def mask(self) -> Array | None:
         """Where a query may look, (N, 1, S); None where nothing is padded."""
-        return None if self._real.all() else self._real[:, None, :]
+        if self._real is None or self._real.all():
+            return None
+        return self._real[:, None, :]
 
     def select(self, rows: ArrayLike) -> None:
-        self._real = self._real[np.asarray(rows)]
+        if self._real is not None:
+            self._real = self._real[np.asarray(rows)]

@@ -51,7 +51,8 @@ def main(
 def alone(command: Command, argv: Sequence[str] | None = None) -> int:
     """Run a program that is one command, `program OPTIONS`; the status to exit with."""
     # Python has none where it was started with the stream closed
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - up to the end
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - up to the end
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or sys.stdout
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

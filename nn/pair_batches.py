@@ -35,7 +35,7 @@ class TokenPairs(Sequence[Pair]):
     `lengths` (N, 2) are those that a model sees: the source's, and its input's on the
     target's side, so each counts one special token. A pair with one that is over
     `max_length` is a DataError, or with `drop_longer` left out and counted in
-    `dropped`. Errors name the pair's line.
+    `dropped`; `texts` are those that stay. Errors name the pair's line.
 
     >>> from nn.tokenizers import CharTokenizer
     >>> vocabulary = Vocabulary(CharTokenizer("ab"))  # pad 0, bos 1, eos 2, unk 3
@@ -61,10 +61,12 @@ class TokenPairs(Sequence[Pair]):
             raise ConfigError(f"max_length={max_length}: must be 2 or more")
         self.source, self.target, self.dropped = source, target, 0
         self._pads = source.pad, target.pad
+        self.texts: list[TextPair] = []
         self._pairs: list[Pair] = []
         for pair in pairs:
             tokens = self._encode(pair)
             if max_length is None or max(_lengths(tokens)) <= max_length:
+                self.texts.append(pair)
                 self._pairs.append(tokens)
             elif drop_longer:
                 self.dropped += 1

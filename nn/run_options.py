@@ -99,7 +99,7 @@ def fixed(options: RunOptions) -> dict[str, Any]:
 
 def options_of(kind: type[Options], folder: Path) -> Options:
     """The options that a run was started with, from its config.json."""
-    config = runs.load_config(folder)
+    config = runs.load_config(folder, kind.KIND)
     try:
         given = {}
         for name, hint in get_type_hints(kind).items():
@@ -114,8 +114,10 @@ def options_of(kind: type[Options], folder: Path) -> Options:
         raise damaged(folder, error) from None
 
 
-def from_json(kind: Any, values: dict[str, Any]) -> Any:
+def from_json(kind: Any, values: Any) -> Any:
     """The dataclass of these values; TypeError for one that is of another type."""
+    if not isinstance(values, dict):
+        raise TypeError(f"{values!r:.40} is no {kind.__name__}")
     kept = {k: v for k, v in values.items() if k not in getattr(kind, "FROM_DATA", ())}
     check_types(kind, kept)
     return kind(**kept)
@@ -124,15 +126,17 @@ def from_json(kind: Any, values: dict[str, Any]) -> Any:
 def check_types(kind: type, values: dict[str, Any]) -> None:
     """TypeError for a value that JSON can hold and a field of the class cannot."""
     for name, hint in get_type_hints(kind).items():
-        if name in values and get_origin(hint) not in (Literal, ClassVar):
+        if name in values and get_origin(hint) is not ClassVar:
             value = values[name]
             allowed = get_args(hint) or (hint,)
+            found = value if get_origin(hint) is Literal else type(value)
             whole = type(value) is int and float in allowed
-            if type(value) not in allowed and not whole:
+            if found not in allowed and not whole:
                 raise TypeError(f"{name} is {value!r}")
 
 
 def damaged(folder: Path, error: Exception) -> CheckpointError:
+    what = f"it has no {error}" if isinstance(error, KeyError) else error
     return CheckpointError(
-        f"{folder / runs.CONFIG}: edited, or from another version: {error}"
+        f"{folder / runs.CONFIG}: edited, or from another version: {what}"
     )

@@ -12,7 +12,7 @@ from tensorgrad.errors import CheckpointError
 from . import checkpoints, runs
 from .averaging import average_checkpoints
 from .module import Module
-from .run_options import damaged
+from .run_options import damaged, from_json
 
 M = TypeVar("M", bound=Module)
 
@@ -29,7 +29,7 @@ class Place:
 def find(kind: str, program: str, run: str | None = None, best: bool = False) -> Place:
     """The latest weights of a run (default: the newest of its kind), or its best."""
     folder = Path(run) if run else runs.newest(kind, program, trained=True)
-    runs.load_config(folder)  # its errors come first: is it a run at all?
+    runs.load_config(folder, kind)  # its errors come first: is it such a run at all?
     place = folder / "best" if best else folder
     step = checkpoints.latest_step(place)
     if step is None:
@@ -41,7 +41,7 @@ def find(kind: str, program: str, run: str | None = None, best: bool = False) ->
 def model_config(kind: Any, folder: Path) -> Any:
     """The model's sizes, from a run's config.json, as this dataclass."""
     try:
-        return kind(**runs.load_config(folder)["model"])
+        return from_json(kind, runs.load_config(folder)["model"])
     except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise

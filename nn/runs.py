@@ -154,8 +154,11 @@ def save_config(folder: Path, config: Mapping[str, Any]) -> None:
         ) from error
 
 
-def load_config(folder: Path) -> Config:
-    """config.json of a run; CheckpointError where there is none, or it is damaged."""
+def load_config(folder: Path, kind: str | None = None) -> Config:
+    """config.json of a run, of this kind if one is named.
+
+    CheckpointError where there is none, or it is damaged.
+    """
     path = folder / CONFIG
     try:
         content = json.loads(path.read_bytes())
@@ -171,6 +174,11 @@ def load_config(folder: Path) -> Config:
         ) from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: edited: not what was saved")
+    if kind is not None and content.get("kind", kind) != kind:
+        raise CheckpointError(
+            f"{folder}: a run of kind {content['kind']!r}, where one of {kind!r} is "
+            "needed: name another folder"
+        )
     return content
 
 

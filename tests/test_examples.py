@@ -19,8 +19,20 @@ from tensorgrad.functional import grad
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
-RECIPES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "common")
-NEEDS = {"digits": ("sklearn",)}  # beside matplotlib, which all of them need
+PARTS = ("common", "looking", "written_dates")  # imported by recipes, and none
+RECIPES = sorted({path.stem for path in EXAMPLES.glob("*.py")} - {*PARTS})
+NEEDS = {  # beside matplotlib, which all of them need
+    "digits": ("sklearn",),
+    "translate": ("babel", "tokenizers", "sacrebleu"),
+    "translate_dates": ("babel",),
+}
+EXTRAS = {
+    "matplotlib": "viz",
+    "sklearn": "examples",
+    "babel": "examples",
+    "tokenizers": "text",
+    "sacrebleu": "text",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,8 @@ def run(name: str, *argv: str) -> Result:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
         patch.syspath_prepend(str(EXAMPLES))
         patch.setattr(sys, "argv", [path, *argv])
+        for part in PARTS:  # each run imports its own, as a process would
+            patch.delitem(sys.modules, part, raising=False)
         with redirect_stderr(err), pytest.raises(SystemExit) as leaving:
             runpy.run_path(path, run_name="__main__")
     return Result(int(leaving.value.code or 0), out.getvalue(), err.getvalue())
@@ -112,7 +126,7 @@ def test_the_index_has_every_recipe(name: str) -> None:
 def test_a_missing_package_is_named_before_anything_is_done(
     name: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for package, extra in {"matplotlib": "viz", "sklearn": "examples"}.items():
+    for package, extra in EXTRAS.items():
         if package != "matplotlib" and package not in NEEDS.get(name, ()):
             continue
         with monkeypatch.context() as patch:

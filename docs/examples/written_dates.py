@@ -1,4 +1,4 @@
-"""Dates as some 250 languages write them, by the CLDR data that Babel brings along.
+"""Dates as more than 200 languages write them, by the CLDR data that Babel brings.
 
 A `DateWriter` writes a date in a language and a format, and says of any string which
 dates it may stand for: 03/04/2021 may be two. The format that CLDR calls short is left
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 from babel.core import Locale
 from babel.dates import DateTimeFormat, get_date_format
@@ -34,9 +35,13 @@ def month_names(code: str) -> tuple[str, ...]:
 
 
 def languages() -> list[str]:
-    """The codes of all languages that have names of their own for the months."""
+    """The codes of the languages that CLDR knows well.
+
+    They name the months, and a hundred countries too: of the others it has a sketch.
+    """
     codes = sorted(code for code in locale_identifiers() if "_" not in code)
-    return [code for code in codes if month_names(code)[0] != "m01"]
+    named = [code for code in codes if month_names(code)[0] != "m01"]
+    return [code for code in named if len(Locale.parse(code).territories) >= 100]
 
 
 def families(codes: Iterable[str]) -> list[list[str]]:
@@ -71,7 +76,7 @@ class DateWriter:
         """Every date that some language writes so."""
         found = set()
         for template, month, weekday in self._by_shape.get(shape(text), ()):
-            match = re.fullmatch(pattern(template), text)
+            match = re.fullmatch(expression(template), text)
             numbers = {k: int(v) for k, v in match.groupdict().items()} if match else {}
             try:
                 day = date(numbers["y"], numbers.get("m", month), numbers["d"])
@@ -95,7 +100,8 @@ class DateWriter:
 
 def templates(code: str, style: str) -> dict[tuple[int, int], str]:
     """By (month, weekday): the text, with {y}, {m} and {d} in the place of numbers."""
-    form = get_date_format(style, code).format  # "%(EEEE)s, %(d)s. %(MMMM)s %(y)s"
+    pattern: Any = get_date_format(style, code)  # type: ignore[arg-type]
+    form: str = pattern.format  # "%(EEEE)s, %(d)s. %(MMMM)s %(y)s"
     found = {}
     for month in range(1, 13):
         for monday_to_sunday in range(1, 8):
@@ -118,7 +124,7 @@ def shape(text: str) -> str:
     return re.sub(r"[0-9]+", "#", text)
 
 
-def pattern(template: str) -> str:
+def expression(template: str) -> str:
     """A regular expression for what a template writes."""
     literal, *fields = re.split(r"\{([ymd])(?::02)?\}", template)
     parts = [re.escape(literal)]

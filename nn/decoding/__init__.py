@@ -18,6 +18,10 @@ is one of five tokens, that holds the successor of the last token for the likeli
 ... )[0]
 >>> best.tokens.tolist(), second.tokens.tolist()
 ([1, 2, 3], [1, 2, 0])
+
+Results are those of Hugging Face's `generate` with the same settings, but for three
+things: padding is not among the tokens that penalties count, a ban that would rule out
+every token is waived, and what has probability 0 is no hypothesis.
 """
 
 from . import filters

@@ -19,6 +19,7 @@ from .incremental import (
     Scores,
     Tokens,
     checked,
+    limits,
     pack,
     read_prompts,
     require,
@@ -32,7 +33,10 @@ from .incremental import (
 class Beams:
     """How a beam search goes, and how long and short sequences compare.
 
-    Penalties apply to log-probabilities, before these are added up.
+    Penalties apply to log-probabilities, before these are added up. Once beam_size
+    sequences have ended, early_stopping says when the search is over: at once (True),
+    if none that goes on would be better by ending now (False), if none can get better
+    (never).
     """
 
     beam_size: int = 4
@@ -44,8 +48,7 @@ class Beams:
     alpha: float = 1.0
     """How far length is evened out; 0: not at all, above 0 favours the longer."""
     early_stopping: bool | Literal["never"] = "never"
-    """The end, once beam_size sequences have ended: at once (True); if none that goes
-    on would be better by ending now (False); if none can get better ("never")."""
+    """Whether a search that has found beam_size sequences is over: see above."""
     repetition_penalty: float = 1.0
     """Above 1, tokens that were there before become less likely; 1: they don't."""
     no_repeat_ngram: int = 0
@@ -91,24 +94,24 @@ def beam_search(
     model: Incremental,
     prompts: Sequence[ArrayLike],
     *,
-    max_new_tokens: int,
+    max_new_tokens: int | Sequence[int],
     settings: Beams = Beams(),
     stop_tokens: Collection[int] = (),
 ) -> list[list[Hypothesis]]:
     """The n_best sequences that follow each prompt, best first.
 
-    A sequence ends with a stop token, or after `max_new_tokens`. There are fewer than
-    n_best where the vocabulary does not allow for as many. Of equals the one found
-    first comes first. Sources: Wu et al., Google's Neural Machine Translation System
-    (2016), section 7; Hugging Face's `generate`, whose results these are, for alpha
-    its length_penalty.
+    A sequence ends with a stop token, or after `max_new_tokens`, a number for all
+    prompts or one for each. There are fewer than n_best where the vocabulary does not
+    allow for as many. Of equals the one found first comes first. Sources: Wu et al.,
+    Google's Neural Machine Translation System (2016), section 7; Hugging Face's
+    `generate`, whose results these are, for alpha its length_penalty.
     """
-    require_whole("max_new_tokens", max_new_tokens, 1)
+    longest = limits(max_new_tokens, len(prompts))
     stops = np.array(sorted(stop_set(stop_tokens)), np.int64)
     tokens, real = pack(prompts)
     searches = [
-        Search(row[kept], settings, max_new_tokens, stops)
-        for row, kept in zip(tokens, real, strict=True)
+        Search(tokens[i, real[i]], settings, longest[i], stops)
+        for i in range(len(prompts))
     ]
     going = searches
     scores: ArrayLike = read_prompts(model, tokens, real) if going else []

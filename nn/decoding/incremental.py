@@ -111,6 +111,19 @@ def require_penalties(repetition_penalty: float, no_repeat_ngram: int) -> None:
     require_whole("no_repeat_ngram", no_repeat_ngram, 0)
 
 
+def limits(max_new_tokens: int | Sequence[int], prompts: int) -> list[int]:
+    """How many tokens each of the prompts may get: its own number, or one for all."""
+    if isinstance(max_new_tokens, Sequence):
+        given = list(max_new_tokens)
+        right = len(given) == prompts
+        require(right, "max_new_tokens", given, f"one number, or {prompts} of them")
+    else:
+        given = [max_new_tokens] * prompts or [max_new_tokens]
+    for limit in given:
+        require_whole("max_new_tokens", limit, 1)
+    return given
+
+
 def stop_set(stop_tokens: Collection[int]) -> frozenset[int]:
     for token in stop_tokens:
         require_whole("each of stop_tokens", token, 0)

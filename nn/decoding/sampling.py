@@ -18,6 +18,7 @@ from .incremental import (
     Scores,
     Tokens,
     checked,
+    limits,
     pack,
     read_prompts,
     require,
@@ -97,7 +98,7 @@ def generate(
     model: Incremental,
     prompts: Sequence[ArrayLike],
     *,
-    max_new_tokens: int,
+    max_new_tokens: int | Sequence[int],
     settings: Sampling = Sampling(),
     rng: np.random.Generator | int | None = None,
     stop_tokens: Collection[int] = (),
@@ -147,7 +148,7 @@ def stream(
     model: Incremental,
     prompts: Sequence[ArrayLike],
     *,
-    max_new_tokens: int,
+    max_new_tokens: int | Sequence[int],
     settings: Sampling = Sampling(),
     rng: np.random.Generator | int | None = None,
     stop_tokens: Collection[int] = (),
@@ -156,22 +157,23 @@ def stream(
 ) -> Iterator[Step]:
     """One `Step` after the other, until each sequence has ended.
 
-    A sequence ends after `max_new_tokens`, after a stop token, or once its text (that
-    of the new tokens alone) holds a stop string. The model no longer works on it then.
+    A sequence ends after `max_new_tokens` (a number for all prompts, or one for each),
+    after a stop token, or once its text (that of the new tokens alone) holds a stop
+    string. The model no longer works on it then.
     Each step takes one number from `rng` for each prompt, whichever have ended, so
     no sequence depends on where another one stops.
     """
-    require_whole("max_new_tokens", max_new_tokens, 1)
+    longest = limits(max_new_tokens, len(prompts))
     strings = check_stop_strings(stop_strings, tokenizer)
     stops = stop_set(stop_tokens)
     tokens, real = pack(prompts)
     endings = [
         Ending(
-            max_new_tokens,
+            longest[i],
             stops,
             None if tokenizer is None else StoppingText(tokenizer, strings),
         )
-        for _ in prompts
+        for i in range(len(prompts))
     ]
     # what is wrong is said above, at the call, not at the first step
     return _steps(model, tokens, real, endings, settings, np.random.default_rng(rng))

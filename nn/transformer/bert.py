@@ -20,7 +20,15 @@ from .. import init
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng, positive
 from ..module import Module
 from ..norms import LayerNorm
-from .blocks import ACTIVATIONS, Activation, BlockConfig, EncoderBlock, looked_at
+from .blocks import (
+    ACTIVATIONS,
+    Activation,
+    BlockConfig,
+    EncoderBlock,
+    looked_at,
+    real_tokens,
+    token_of,
+)
 from .positions import LearnedPositions
 
 
@@ -44,6 +52,10 @@ class BertConfig(BlockConfig):
     """How many parts a text may have: two sentences, say."""
     pad: int = 0
     """The token that fills short rows, and is never looked at."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        token_of(self.vocab_size, "pad", self.pad)
 
     @classmethod
     def whole_numbers(cls) -> tuple[str, ...]:
@@ -99,12 +111,16 @@ class Bert(Module):
             raise InputError(
                 f"{T} tokens are more than the context of {self.config.max_length}"
             )
-        segments = np.zeros_like(tokens) if segments is None else segments
-        real = tokens != self.config.pad if mask is None else np.asarray(mask, bool)
+        segments = np.zeros_like(tokens) if segments is None else np.asarray(segments)
+        if segments.shape != tokens.shape:
+            raise InputError(
+                f"segments {segments.shape} for tokens {tokens.shape}: each has one"
+            )
+        real = looked_at(real_tokens(tokens, self.config.pad, mask))
         x = self.token_embedding(tokens) + self.segment_embedding(segments)
         x = self.dropout(self.norm(self.positions(x, np.arange(T))))  # (B, T, C)
         for block in self.encoder:
-            x = block(x, looked_at(real))
+            x = block(x, real)
         embedded: Tensor = x
         return embedded
 
@@ -153,7 +169,10 @@ class BertForMaskedLM(Module):
         places: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> Tensor:
         hidden = self.bert(tokens, segments, mask)
-        scores: Tensor = self.words(hidden if places is None else hidden[places])
+        if places is not None:
+            rows, columns = places
+            hidden = hidden[rows, columns]  # (B, T, C) -> (N, C)
+        scores: Tensor = self.words(hidden)
         return scores
 
 

@@ -5,15 +5,16 @@ Masks are those of `MultiHeadAttention`: True where a query may look.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import tensorgrad as tg
-from tensorgrad.errors import ConfigError
+from tensorgrad.errors import ConfigError, ShapeError
 
 from ..attention import MultiHeadAttention
 from ..cache import FixedCache, KeyValueCache
@@ -55,9 +56,7 @@ class BlockConfig:
 
     def __post_init__(self) -> None:
         for name in self.whole_numbers():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be a whole number >= 1, got {value!r}")
+            whole_number(name, getattr(self, name))
         if self.d_model % self.n_head:
             raise ConfigError(
                 f"d_model ({self.d_model}) must be a multiple of n_head "
@@ -68,6 +67,10 @@ class BlockConfig:
                 raise ConfigError(
                     f"{name} must be in [0, 1), got {getattr(self, name)}"
                 )
+        if not 0 <= self.norm_eps < math.inf:
+            raise ConfigError(
+                f"norm_eps must be a number, 0 or more, got {self.norm_eps}"
+            )
         if self.activation not in ACTIVATIONS:
             raise ConfigError(
                 f"activation={self.activation!r}: choose {', '.join(ACTIVATIONS)}"
@@ -77,6 +80,18 @@ class BlockConfig:
     def whole_numbers(cls) -> tuple[str, ...]:
         """The fields that count something."""
         return "d_model", "n_head", "d_ff"
+
+
+def whole_number(name: str, value: Any) -> None:
+    """ConfigError unless it is one from 1 up."""
+    if not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name} must be a whole number >= 1, got {value!r}")
+
+
+def token_of(vocab_size: int, name: str, token: Any) -> None:
+    """ConfigError unless it is one of the vocabulary's."""
+    if not isinstance(token, int) or not 0 <= token < vocab_size:
+        raise ConfigError(f"{name}={token!r} is none of the {vocab_size} tokens")
 
 
 class FeedForward(Module):
@@ -188,6 +203,21 @@ def attention(config: BlockConfig, rng: np.random.Generator) -> MultiHeadAttenti
     return MultiHeadAttention(
         config.d_model, config.n_head, config.attention_dropout, rng=rng
     )
+
+
+def real_tokens(
+    tokens: NDArray[Any], pad: int, mask: ArrayLike | None = None
+) -> NDArray[Any]:
+    """(B, S), True where a token is real: what `mask` says, or where it is not pad."""
+    if mask is None:
+        return np.asarray(tokens != pad)
+    mask = np.asarray(mask)
+    if mask.shape != tokens.shape or mask.dtype.kind not in "biu":
+        raise ShapeError(
+            f"a mask {mask.shape} of {mask.dtype} for tokens {tokens.shape}: it should "
+            "have their shape, and be True where a token is real"
+        )
+    return mask.astype(bool)
 
 
 def looked_at(mask: NDArray[Any]) -> NDArray[Any] | None:

@@ -6,6 +6,7 @@ Source: Vaswani et al., Attention Is All You Need, arXiv 1706.03762.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Literal, final
 
@@ -22,7 +23,16 @@ from ..evaluation import evaluating
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
 from ..norms import LayerNorm
-from .blocks import BlockConfig, DecoderBlock, DecoderCache, EncoderBlock, looked_at
+from .blocks import (
+    BlockConfig,
+    DecoderBlock,
+    DecoderCache,
+    EncoderBlock,
+    looked_at,
+    real_tokens,
+    token_of,
+    whole_number,
+)
 from .positions import LearnedPositions, SinusoidalPositions
 
 Array = NDArray[Any]
@@ -63,9 +73,16 @@ class TransformerConfig(BlockConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.target_vocab_size is not None:
+            whole_number("target_vocab_size", self.target_vocab_size)
         if self.positions not in ("sinusoidal", "learned"):
             raise ConfigError(
                 f"positions={self.positions!r}: choose sinusoidal or learned"
+            )
+        if self.positions == "sinusoidal" and self.d_model % 2:
+            raise ConfigError(
+                f"d_model ({self.d_model}) must be even for sinusoidal positions: "
+                "their waves come in pairs"
             )
         if self.share_embeddings and self.target_size != self.vocab_size:
             raise ConfigError(
@@ -73,12 +90,9 @@ class TransformerConfig(BlockConfig):
                 f"{self.target_size} tokens: leave target_vocab_size out, or set "
                 "share_embeddings=False"
             )
+        token_of(self.vocab_size, "pad", self.pad)
         for name in ("pad", "bos", "eos"):
-            if not 0 <= getattr(self, name) < self.target_size:
-                raise ConfigError(
-                    f"{name}={getattr(self, name)} is none of the target's "
-                    f"{self.target_size} tokens"
-                )
+            token_of(self.target_size, name, getattr(self, name))
 
     @classmethod
     def whole_numbers(cls) -> tuple[str, ...]:
@@ -153,8 +167,7 @@ class Transformer(Module):
 
     def mask_of(self, source: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """(B, S), True where a token of the source is real: by default, not `pad`."""
-        given = np.asarray(source) != self.config.pad if mask is None else mask
-        return np.asarray(given, bool)
+        return real_tokens(np.asarray(source), self.config.pad, mask)
 
     def encode(self, source: ArrayLike, source_mask: Any = None) -> Tensor:
         """What the decoder looks at, the memory (B, S, C), of sources (B, S)."""
@@ -241,16 +254,21 @@ class DecoderState:
     @tg.no_grad()
     def advance(self, tokens: ArrayLike, real: ArrayLike | None = None) -> Array:
         """Read tokens (N, T) more of each target; the scores (N, V) of the next one."""
-        positions = self.times.extend(np.shape(tokens), real)
+        tokens, N = np.asarray(tokens), len(self.source_mask)
+        if tokens.ndim != 2 or len(tokens) != N:
+            raise InputError(f"{N} targets go on with ({N}, T) tokens: {tokens.shape}")
+        times = copy(self.times)  # kept only where the model could read the tokens
+        positions = times.extend(tokens.shape, real)
         with evaluating(self.model):
             hidden = self.model.decode(
                 tokens,
                 self.memory,
                 self.source_mask,
-                target_mask=self.times.mask,
+                target_mask=times.mask,
                 positions=positions,
                 caches=self.caches,
             )
+            self.times = times
             return self.model.output(hidden[:, -1]).data
 
     def select(self, rows: ArrayLike) -> None:

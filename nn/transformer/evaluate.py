@@ -15,8 +15,9 @@ from .. import cli
 from ..decoding import Beams
 from ..evaluation import evaluate as mean_loss
 from ..pair_batches import TokenPairs
-from ..pairs import TextPair, read_pairs
+from ..pairs import read_pairs
 from ..progress import counting
+from ..text import StrPath
 from .saved import HELD_OUT, load
 from .translate import Weights, paper_beams
 from .translation import Translator, objective
@@ -33,6 +34,8 @@ class EvalOptions:
     """Lines of a source, a tab and a target; None: what the run held out."""
     batch_size: int = 64
     """Pairs at a time."""
+    drop_longer: bool = False
+    """Leave out pairs longer than the model's context, which are an error in FILE."""
     plain: bool = False
     """No live display."""
     beams: OmitArgPrefixes[Beams] = field(default_factory=paper_beams)
@@ -46,12 +49,12 @@ def evaluate(argv: Sequence[str]) -> None:
     options = cli.parse(EvalOptions, argv, PROGRAM)
     weights = options.weights
     saved = load(weights.run, weights.best, weights.average)
+    # what training left out of the pairs it held out is no error here either
+    drop = options.drop_longer or options.data is None
     path = options.data or saved.folder / HELD_OUT
-    pairs = read_pairs(path)
-    try:
-        loss, count = loss_of(saved.translator, pairs, options.batch_size)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+    tokens = read_tokens(saved.translator, path, drop)
+    loss, count = loss_of(saved.translator, tokens, options.batch_size)
+    pairs = tokens.texts
     with counting("translating", options.plain) as told:
         found = saved.translator.translate(
             [pair.source for pair in pairs],
@@ -62,7 +65,9 @@ def evaluate(argv: Sequence[str]) -> None:
     texts, targets = [best[0].text for best in found], [pair.target for pair in pairs]
     exact = sum(text == target for text, target in zip(texts, targets, strict=True))
     print(
-        f"{saved.folder} at step {saved.step:,}, over {len(pairs):,} pairs of {path}\n"
+        f"{saved.folder} at step {saved.step:,}, over {len(pairs):,} pairs of {path}"
+        + f", {tokens.dropped:,} longer ones left out" * (tokens.dropped > 0)
+        + "\n"
         f"loss         {loss:.4f} nats per token, over {count:,}\n"
         f"perplexity   {math.exp(min(loss, 700)):.4g}\n"
         f"exact match  {exact / len(pairs):.2%}"
@@ -70,16 +75,20 @@ def evaluate(argv: Sequence[str]) -> None:
     print_scores(texts, targets)
 
 
+def read_tokens(translator: Translator, path: StrPath, drop: bool) -> TokenPairs:
+    """The pairs of a file; DataError for one over the context, unless they `drop`."""
+    pairs, longest = read_pairs(path), translator.model.config.max_length
+    source, target = translator.source, translator.target
+    try:
+        return TokenPairs(pairs, source, target, max_length=longest, drop_longer=drop)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
 def loss_of(
-    translator: Translator, pairs: Sequence[TextPair], batch_size: int
+    translator: Translator, tokens: TokenPairs, batch_size: int
 ) -> tuple[float, int]:
     """(the mean of -log p(target token), how many), each target given its source."""
-    tokens = TokenPairs(
-        pairs,
-        translator.source,
-        translator.target,
-        max_length=translator.model.config.max_length,
-    )
     model = translator.model
     return mean_loss(model, objective(model), tokens.batches(batch_size))
 

@@ -56,11 +56,11 @@ class TrainOptions(RunOptions):
     held_out: cli.File = None
     """Pairs to validate on; None: a share of the data, no source of which is left."""
     share: float = 0.05
-    """How much of the data that is, from above 0 up to but without 1."""
+    """How much of the data that is, above 0 and below 1; not used with --held-out."""
     tokenizer: Literal["subword", "char", "byte"] = "subword"
     """What a token is: a subword learnt from the data, a character, or a byte."""
     subwords: int = 8000
-    """How many subwords to learn, at most; 256 of them are the bytes."""
+    """How many subwords there are at most; 256 of them are the bytes."""
     label_smoothing: float = 0.1
     """The probability spread over all tokens, in training; validation has none."""
     drop_longer: bool = False

@@ -17,7 +17,7 @@ from ..pairs import TextPair, read_pairs, split_pairs
 from ..progress import Callback, progress
 from ..run_options import as_config, read_options
 from ..run_training import Introduce, check_memory, what_next
-from ..text import TextFile, corpus_hash, write_text
+from ..text import StrPath, TextFile, corpus_hash, write_text
 from ..tokenizers import make_tokenizer
 from ..trainer import Trainer
 from ..vocabulary import Vocabulary
@@ -42,17 +42,24 @@ def train(argv: Sequence[str]) -> None:
     run(options, folder)
 
 
-def run(options: TrainOptions, folder: Path | None = None) -> tuple[Path, Trainer]:
-    """Train in a new run folder, or go on in this one; the folder and the trainer."""
+def run(
+    options: TrainOptions, folder: Path | None = None, name: str = TrainOptions.KIND
+) -> tuple[Path, Trainer]:
+    """Train in a new run folder, or go on in this one; the folder and the trainer.
+
+    Without `options.out` the new folder is the next one of runs/`name`-1 and so on.
+    """
     resumed = folder is not None
     if folder is None:
-        folder = prepare(options)
+        folder = prepare(options, name)
+    else:
+        check_data(options, folder)
     source, target = load_vocabularies(folder)
     trainer = make_trainer(options, folder, source, target)
     translator = Translator(trainer.model, source, target)  # type: ignore[arg-type]
 
     def finish() -> None:
-        show(folder, translator)
+        show(folder, translator, options)
         advise(trainer, folder)
 
     run_training.train(trainer, options, folder, finish, resumed)
@@ -62,15 +69,15 @@ def run(options: TrainOptions, folder: Path | None = None) -> tuple[Path, Traine
 # --- the pairs
 
 
-def prepare(options: TrainOptions) -> Path:
+def prepare(options: TrainOptions, name: str) -> Path:
     """A new run folder with pairs and vocabularies, once all of them are good."""
     if options.out:
         runs.check_free(Path(options.out))  # before long files are read
     training, held_out = read_data(options)
     source, target = vocabularies(options, training)
     config = with_data(options, source, target)
-    for name, pairs in ((options.data, training), (options.held_out, held_out)):
-        check_pairs(name or options.data, pairs, source, target, options)
+    for file, pairs in zip(files_of(options), (training, held_out), strict=True):
+        token_pairs(file, pairs, source, target, options)  # is each short enough?
     check_fits(config, options.training.batch_size)
 
     def fill(folder: Path) -> None:
@@ -80,21 +87,29 @@ def prepare(options: TrainOptions) -> Path:
         target.save(folder / TARGET)
         runs.save_config(folder, as_config(options, config))
 
-    return runs.new(options.KIND, options.out, fill)
+    return runs.new(name, options.out, fill)
 
 
-def read_data(options: TrainOptions) -> tuple[list[TextPair], list[TextPair]]:
-    """(training, held-out) pairs."""
+def files_of(options: TrainOptions) -> tuple[str, str]:
+    """Where the training pairs are from, and the held-out ones."""
     if options.data is None:
         raise ConfigError(
             "--data FILE is needed: lines of a source, a tab and a target. "
             "docs/examples/translate_dates.py makes such a file"
         )
-    pairs = read_pairs(options.data)
+    return options.data, options.held_out or options.data
+
+
+def read_data(options: TrainOptions) -> tuple[list[TextPair], list[TextPair]]:
+    """(training, held-out) pairs."""
+    data, held_out = files_of(options)
+    pairs = read_pairs(data)
     if options.held_out is not None:
-        return pairs, read_pairs(options.held_out)
-    training, held_out = split_pairs(pairs, options.share, options.training.seed)
-    return training, held_out
+        return pairs, read_pairs(held_out)
+    try:
+        return split_pairs(pairs, options.share, options.training.seed)
+    except DataError as error:
+        raise DataError(f"{data}: {error}") from None
 
 
 def vocabularies(
@@ -129,46 +144,59 @@ def with_data(
     return TransformerConfig(**asdict(chosen))
 
 
-def check_pairs(
-    name: str | None,
-    pairs: Sequence[TextPair],
-    source: Vocabulary,
-    target: Vocabulary,
-    options: TrainOptions,
-) -> None:
-    """DataError for a pair that is too long, with file and line."""
-    try:
-        token_pairs(pairs, source, target, options)
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from None
-
-
 def token_pairs(
+    file: StrPath,
     pairs: Sequence[TextPair],
     source: Vocabulary,
     target: Vocabulary,
     options: TrainOptions,
 ) -> TokenPairs:
+    """The pairs of a file; DataError for one that is too long, with file and line."""
     longest, drop = options.model.max_length, options.drop_longer
-    return TokenPairs(pairs, source, target, max_length=longest, drop_longer=drop)
+    try:
+        return TokenPairs(pairs, source, target, max_length=longest, drop_longer=drop)
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from None
+
+
+def lines(pairs: Sequence[TextPair]) -> str:
+    return "".join(f"{pair.source}\t{pair.target}\n" for pair in pairs)
 
 
 def write_pairs(path: Path, pairs: Sequence[TextPair]) -> None:
-    write_text(path, "".join(f"{pair.source}\t{pair.target}\n" for pair in pairs))
+    text = lines(pairs)
+    # a reader drops one byte-order mark: a text that begins with one needs two
+    write_text(path, "\ufeff" * text.startswith("\ufeff") + text)
+
+
+def check_data(options: TrainOptions, folder: Path) -> None:
+    """DataError if the files that a run was trained on hold other pairs now."""
+    files = files_of(options)
+    if not all(Path(file).exists() for file in files):
+        return  # the run has the pairs of its own
+    for file, name, pairs in zip(
+        files, (TRAIN, HELD_OUT), read_data(options), strict=True
+    ):
+        if corpus_hash(lines(pairs)) != corpus_hash(TextFile(folder / name)):
+            raise DataError(
+                f"{file} and {folder / name} no longer hold the same pairs: restore "
+                "what was changed, or start a new run"
+            )
 
 
 def check_fits(config: TransformerConfig, batch_size: int) -> None:
     """ConfigError for a model and batch that can't fit, before anything is written.
 
-    Counted are, at 4 bytes, the weights with gradient and AdamW's two means, and for a
-    batch of one token each the logits with their gradient: the least there can be.
+    Counted are, at 4 bytes, the weights with gradient and AdamW's two means, as much
+    for each position, and for a batch of one token each the logits with their gradient:
+    the least there can be.
     """
     C, F = config.d_model, config.d_ff
     blocks = config.n_encoder * (4 * C + 2 * F) + config.n_decoder * (8 * C + 2 * F)
     tables = config.vocab_size + config.target_size * (not config.share_embeddings)
-    weights = 4 * 4 * C * (blocks + tables)
+    weights = 4 * 4 * C * (blocks + tables + config.max_length)
     batch = 4 * 2 * batch_size * config.target_size
-    check_memory(weights, batch, ("--d-model or --d-ff", "--batch-size"))
+    check_memory(weights, batch, ("--d-model, --d-ff or --max-length", "--batch-size"))
 
 
 # --- the model
@@ -184,7 +212,7 @@ def make_trainer(
     model = Transformer(config, np.random.default_rng(for_model))
     files = [folder / TRAIN, folder / HELD_OUT]
     learnt, held_out = (
-        token_pairs(read_pairs(file), source, target, options) for file in files
+        token_pairs(file, read_pairs(file), source, target, options) for file in files
     )
     about = {
         "model": asdict(config),
@@ -232,9 +260,10 @@ def introduce(
     )
 
 
-def show(folder: Path, translator: Translator) -> None:
+def show(folder: Path, translator: Translator, options: TrainOptions) -> None:
     """Some held-out pairs, and what the model makes of them."""
-    pairs = read_pairs(folder / HELD_OUT)[:SHOWN]
+    file, sides = folder / HELD_OUT, (translator.source, translator.target)
+    pairs = token_pairs(file, read_pairs(file), *sides, options).texts[:SHOWN]
     translator.model.eval()
     found = translator.translate([pair.source for pair in pairs])
     print("\nHeld-out sources, what it makes of them, and what they were paired with:")

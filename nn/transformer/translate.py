@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from tensorgrad.errors import ConfigError
+from tensorgrad.errors import ConfigError, DataError
 
 from .. import cli
 from ..decoding import Beams
@@ -17,6 +20,9 @@ from .saved import load
 from .translation import Translation
 
 PROGRAM = "python -m nn.transformer translate"
+Texts = Annotated[
+    tuple[str, ...], Positional, arg(metavar="TEXT ...", help_behavior_hint="")
+]
 
 
 def paper_beams() -> Beams:
@@ -46,13 +52,13 @@ class Weights:
 class TranslateOptions:
     """Translate texts with a trained Transformer, best first."""
 
-    texts: Positional[tuple[str, ...]] = ()
-    """What to translate; none: the lines of the standard input."""
+    texts: Texts = ()
+    """What to translate, each in quotes; none: the lines of the standard input."""
     weights: OmitArgPrefixes[Weights] = field(default_factory=Weights)
     max_new_tokens: int | None = None
     """The longest a translation can get; None: 50 tokens more than its source."""
     batch_size: int = 64
-    """Lines of the standard input that are translated together."""
+    """How many texts are translated together."""
     scores: bool = False
     """Print before each translation what it was chosen by, and a tab."""
     beams: OmitArgPrefixes[Beams] = field(default_factory=paper_beams)
@@ -70,7 +76,11 @@ def translate(argv: Sequence[str]) -> None:
     translator = load(weights.run, weights.best, weights.average).translator
     for first, texts in given(options):
         for found in translator.translate(
-            texts, options.beams, max_new_tokens=options.max_new_tokens, first=first
+            texts,
+            options.beams,
+            max_new_tokens=options.max_new_tokens,
+            batch_size=options.batch_size,
+            first=first,
         ):
             for translation in found:
                 print(line(translation, options.scores), flush=True)
@@ -83,9 +93,22 @@ def given(options: TranslateOptions) -> Iterator[tuple[int, list[str]]]:
         return
     if sys.stdin.isatty():
         print("Type a text and Enter; Ctrl-D ends.", file=sys.stderr)
-        yield from batches(sys.stdin, 1)
+        yield from batches(standard_input(), 1)
     else:
-        yield from batches(sys.stdin, options.batch_size)
+        yield from batches(standard_input(), options.batch_size)
+
+
+def standard_input() -> Iterator[str]:
+    """Its lines; DataError for what is no text."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="strict")  # in some locales any byte would do
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the standard input: not {error.encoding.upper()} ({error.reason}). "
+            "Convert it, from Latin 1 for example: iconv -f LATIN1 -t UTF-8"
+        ) from None
 
 
 def batches(lines: Iterable[str], size: int) -> Iterator[tuple[int, list[str]]]:
@@ -96,6 +119,6 @@ def batches(lines: Iterable[str], size: int) -> Iterator[tuple[int, list[str]]]:
 
 
 def line(translation: Translation, scores: bool) -> str:
-    return (
-        f"{translation.score:.4f}\t{translation.text}" if scores else translation.text
-    )
+    """One line, also of a text with newlines: what follows stays in its place."""
+    text = re.sub(r"[\r\n]+", " ", translation.text)
+    return f"{translation.score:.4f}\t{text}" if scores else text

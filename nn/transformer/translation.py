@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import tensorgrad as tg
 from tensorgrad import Tensor
-from tensorgrad.errors import DataError, InputError
+from tensorgrad.errors import ConfigError, DataError, InputError
 
 from ..attention import attention_weights
 from ..data import pad_batch
@@ -78,25 +78,29 @@ class Translator:
         `max_new_tokens`, and no more than the context. `told(done, total)` is called
         after each batch. InputError numbers the text that cannot be read, from `first`.
         """
+        if batch_size < 1:
+            raise ConfigError(f"batch_size must be 1 or more; got {batch_size}")
         found: dict[int, list[Translation]] = {}
-        rng = np.random.default_rng(rng)
+        rng, longest = np.random.default_rng(rng), self.model.config.max_length
         for rows, sources in self._batches(texts, batch_size, first):
-            length = max_new_tokens or sources.shape[1] + EXTRA
-            length = min(length, self.model.config.max_length)
-            written = self._write(sources, how, length, rng)
-            found |= zip(rows, written, strict=True)
+            limits = [
+                len(source) + EXTRA if max_new_tokens is None else max_new_tokens
+                for source in sources
+            ]
+            limits = [min(limit, longest) for limit in limits]
+            found |= zip(rows, self._write(sources, how, limits, rng), strict=True)
             told(len(found), len(texts))
         return [found[i] for i in range(len(texts))]
 
     def _batches(
         self, texts: Sequence[str], batch_size: int, first: int
-    ) -> Iterator[tuple[list[int], NDArray[np.int64]]]:
-        """Texts of about one length at a time: which they are, and (B, S)."""
+    ) -> Iterator[tuple[list[int], list[NDArray[np.int64]]]]:
+        """Texts of about one length at a time: which they are, and their tokens."""
         sources = [self._tokens(i, text) for i, text in enumerate(texts, first)]
         order = sorted(range(len(texts)), key=lambda i: len(sources[i]))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            yield rows, pad_batch([sources[i] for i in rows], self.source.pad)[0]
+            yield rows, [sources[i] for i in rows]
 
     def _tokens(self, number: int, text: str) -> NDArray[np.int64]:
         if not text.strip():
@@ -115,18 +119,20 @@ class Translator:
 
     def _write(
         self,
-        sources: NDArray[np.int64],
+        sources: Sequence[NDArray[np.int64]],
         how: Beams | Sampling,
-        length: int,
+        limits: Sequence[int],
         rng: np.random.Generator,
     ) -> list[list[Translation]]:
-        state, starts = self.model.start(sources), [[self.target.bos]] * len(sources)
+        padded, real = pad_batch(sources, self.source.pad)  # (B, S)
+        state = self.model.start(padded, real)
+        starts = [[self.target.bos]] * len(sources)
         stops = {self.target.eos}
         if isinstance(how, Sampling):
             completions = generate(
                 state,
                 starts,
-                max_new_tokens=length,
+                max_new_tokens=limits,
                 settings=how,
                 rng=rng,
                 stop_tokens=stops,
@@ -137,7 +143,7 @@ class Translator:
                 for done, total in zip(completions, totals, strict=True)
             ]
         searched = beam_search(
-            state, starts, max_new_tokens=length, settings=how, stop_tokens=stops
+            state, starts, max_new_tokens=limits, settings=how, stop_tokens=stops
         )
         return [
             [

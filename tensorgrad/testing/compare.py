@@ -141,7 +141,8 @@ class Level:
         with np.errstate(all="ignore"):
             gaps, scale = np.abs(g - slopes), np.abs(g) + np.abs(slopes)
             steps = _scales(self.problem.point[n])[0]  # where x is small, slopes aren't
-            usual = np.nanmedian(np.abs(slopes) * steps) / steps if known.any() else 0
+            found = (np.abs(slopes) * steps)[~np.isnan(slopes)]
+            usual = np.median(found) / steps if found.size else 0
             rounding = self.noise / STEP / steps  # systematic, so that doubt misses it
             allowed = self.tolerance * (scale + usual) + 2 * doubts + rounding
             wrong = known & ~(np.isfinite(g) & (gaps <= allowed))

@@ -116,7 +116,9 @@ def _as_one(copies: list[list[Item]], home: Group) -> Group:
         whole.items = first
         for item in first:
             item.home = whole
-    elif isinstance(last := copies[-1][0], Group):
+    else:
+        last = copies[-1][0]
+        assert isinstance(last, Group)  # it is of the kind of the first
         whole.last = last.label
     whole.count = len(copies)
     for number, copy in enumerate(copies[1:], 1):

@@ -10,6 +10,11 @@ import nn
 import tensorgrad as tg
 from gpt import GPT, GPTConfig
 from nn import optim
+from nn.pair_batches import PairBatch
+from nn.transformer import Transformer, TransformerConfig
+from nn.transformer.translation import objective
+
+from .pairs import pairs_of_tokens
 
 Step = Callable[[], object]
 
@@ -39,6 +44,41 @@ def gpt_step(
         norm = optim.grad_norm(model.parameters())
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
         return loss.item()
+
+    return step
+
+
+def encoder_decoder_step(
+    n_layer: int, n_head: int, d_model: int, d_ff: int, vocab_size: int
+) -> Step:
+    """A training step of a Transformer on one batch of padded pairs; its mean loss.
+
+    The paper's model and dropout, with the final norms that PyTorch adds.
+    """
+    tg.keep_freed_memory()
+    config = TransformerConfig(
+        d_model,
+        n_head,
+        d_ff,
+        n_encoder=n_layer,
+        n_decoder=n_layer,
+        vocab_size=vocab_size,
+        max_length=32,
+        final_norm=True,
+    )
+    model = Transformer(config)
+    optimizer = optim.AdamW(
+        model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9, weight_decay=0.0
+    )
+    losses, batch = objective(model, 0.1), PairBatch(*pairs_of_tokens(vocab_size))
+
+    def step() -> float:
+        loss, count = losses(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = optim.grad_norm(model.parameters()) / count
+        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
+        return loss.item() / count
 
     return step
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+
 CONFIGURATIONS = {
     "small": dict(
         n_layer=4, n_head=4, n_embd=128, block_size=64, vocab_size=65, batch=12
@@ -26,12 +28,14 @@ CONFIGURATIONS = {
         n_layer=12, n_head=12, n_embd=768, block_size=512, vocab_size=50304, batch=2
     ),
 }
+ENCODER_DECODER = dict(n_layer=2, n_head=8, d_model=128, d_ff=512, vocab_size=100)
 TITLES = {
     "op": "one op, 16 elements, forward and backward",
     "mlp": "MLP 2-16-16-1 step, 100 points",
     "small": "GPT 4/4/128 step, 12 x 64 tokens",
     "medium": "GPT 6/6/384 step, 8 x 256 tokens",
     "large": "GPT-2 124M step, 2 x 512 tokens",
+    "encoder-decoder": "Transformer 2 + 2/8/128 step, 64 x (32 and 12) tokens",
 }
 
 
@@ -41,11 +45,33 @@ def build(side: str, name: str) -> tuple[Callable[[], Any], int]:
         from . import peer as module
     else:
         from . import ours as module  # type: ignore[no-redef]
+    if name == "encoder-decoder":
+        return module.encoder_decoder_step(**ENCODER_DECODER), 1
     if name in CONFIGURATIONS:
         return module.gpt_step(**CONFIGURATIONS[name]), 1
     return (
         (module.op(), module.OPS_IN_CHAIN) if name == "op" else (module.mlp_step(), 1)
     )
+
+
+def pairs_of_tokens(
+    vocab_size: int, batch: int = 64, S: int = 32, T: int = 12
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sources (B, S), targets read (B, T) and targets to predict (B, T).
+
+    Rows fill from three quarters of that up to all of it; the rest is padding, 0, and
+    -100 in what is to be predicted.
+    """
+    rng = np.random.default_rng(0)
+    source = rng.integers(1, vocab_size, (batch, S))
+    target = rng.integers(1, vocab_size, (batch, T + 1))
+    ends = rng.integers(3 * S // 4, S, (batch, 1), endpoint=True)
+    source[np.arange(S) >= ends] = 0
+    ends = rng.integers(3 * T // 4, T, (batch, 1), endpoint=True)
+    padded = np.arange(T) >= ends
+    read, predicted = target[:, :-1].copy(), target[:, 1:].copy()
+    read[padded], predicted[padded] = 0, -100
+    return source, read, predicted
 
 
 def work(side: str, name: str, pipe: Connection) -> None:

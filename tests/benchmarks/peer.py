@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .pairs import pairs_of_tokens
+
 Step = Callable[[], object]
 
 OPS_IN_CHAIN = 50
@@ -118,6 +120,81 @@ def gpt_step(
     )
     x, y = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
     return lambda: model.learn(optimizer, x, y).item()
+
+
+class TorchTransformer(nn.Module):
+    """nn.Transformer with what it leaves out: one table of embeddings, also the output.
+
+    Dropout is the paper's, of the embeddings and of what each sublayer adds; that
+    inside of attention and feed-forward layers, PyTorch's own addition, is turned off.
+    """
+
+    def __init__(
+        self, n_layer: int, n_head: int, d_model: int, d_ff: int, vocab_size: int
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, d_model)
+        nn.init.normal_(self.embedding.weight, std=d_model**-0.5)
+        self.dropout = nn.Dropout(0.1)
+        self.stacks = nn.Transformer(
+            d_model, n_head, n_layer, n_layer, d_ff, dropout=0.1, batch_first=True
+        )
+        for layer in [*self.stacks.encoder.layers, *self.stacks.decoder.layers]:
+            layer.dropout.p = layer.self_attn.dropout = 0.0
+            if hasattr(layer, "multihead_attn"):
+                layer.multihead_attn.dropout = 0.0
+        steps, waves = torch.arange(32.0)[:, None], torch.arange(0, d_model, 2)
+        angles = steps * 10000.0 ** (-waves / d_model)
+        table = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+        self.register_buffer("table", table, persistent=False)
+
+    def embedded(self, tokens: Tensor) -> Tensor:
+        x = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)
+        placed: Tensor = self.dropout(x + self.table[: tokens.shape[1]])
+        return placed
+
+    def forward(self, source: Tensor, read: Tensor, predicted: Tensor) -> Tensor:
+        """The mean loss of what is predicted, labels smoothed, padding left out."""
+        T, padding = read.shape[1], source == 0
+        hidden = self.stacks(
+            self.embedded(source),
+            self.embedded(read),
+            tgt_mask=torch.ones(T, T, dtype=torch.bool).triu(1),  # True: not seen
+            src_key_padding_mask=padding,
+            memory_key_padding_mask=padding,
+            tgt_is_causal=True,
+        )
+        logits = F.linear(hidden, self.embedding.weight)
+        return F.cross_entropy(
+            logits.flatten(0, 1), predicted.flatten(), label_smoothing=0.1
+        )
+
+
+def encoder_decoder_step(
+    n_layer: int, n_head: int, d_model: int, d_ff: int, vocab_size: int
+) -> Step:
+    """A training step of a Transformer on one batch of padded pairs; its mean loss."""
+    torch.manual_seed(0)
+    model = TorchTransformer(n_layer, n_head, d_model, d_ff, vocab_size)
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        lr=1e-3,
+        betas=(0.9, 0.98),
+        eps=1e-9,
+        weight_decay=0.0,
+        fused=True,
+    )
+    batch = [torch.from_numpy(array) for array in pairs_of_tokens(vocab_size)]
+
+    def step() -> float:
+        loss = model(*batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss.item()
+
+    return step
 
 
 def mlp_step() -> Step:

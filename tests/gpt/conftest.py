@@ -3,13 +3,13 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gpt.__main__ import main
+from tests.commands import Result
 
 TEXT = "".join(
     f"{n} bottles of beer on the wall, {n} bottles of beer.\n"
@@ -20,38 +20,7 @@ SIZES = {"n-layer": 1, "n-head": 2, "n-embd": 16, "block-size": 16, "batch-size"
 STEPS = {"max-steps": 20, "eval-interval": 10, "warmup-steps": 2, "learning-rate": 0.01}
 TINY = [f"--{name}={value}" for name, value in (SIZES | STEPS).items()]
 
-
-@dataclass(frozen=True)
-class Result:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The message of a command that could not use what it was given."""
-        assert self.status == 2, self
-        assert self.err.startswith("error: ")
-        assert self.err.count("\n") == 1, self.err
-        return self.err.removeprefix("error: ").strip()
-
-
 Gpt = Callable[..., Result]
-
-
-@pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, and the current one."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training without the picture, which takes longer than all the rest."""
-    monkeypatch.setattr("nn.run_training.draw", lambda folder: None)
 
 
 @pytest.fixture
@@ -99,17 +68,3 @@ def trained(once: Path, text: Path, work: Path) -> Path:
     config["data"] = str(text)
     (run / "config.json").write_text(json.dumps(config))
     return Path("runs/gpt-1")
-
-
-@pytest.fixture
-def tree() -> Callable[[Path], dict[str, bytes]]:
-    """Every file below a folder with its content: to compare before and after."""
-
-    def read(folder: Path) -> dict[str, bytes]:
-        return {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-
-    return read

@@ -13,6 +13,7 @@ import pytest
 
 from nn import checkpoints
 from nn.text import StrPath
+from tests.commands import edit
 
 Tree = Callable[[Path], dict[str, bytes]]
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -303,12 +304,6 @@ def test_damaged_files_of_a_run(trained: Path, gpt: Any, name: str) -> None:
     os.truncate(path, path.stat().st_size // 2)
     error = gpt("train", "--resume", "--max-steps", 30).error
     assert "tokenizer.json" in error if "tokenizer" in name else "tokens.npy" in error
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    content = path.read_text()
-    assert old in content
-    path.write_text(content.replace(old, new))
 
 
 @pytest.mark.parametrize(

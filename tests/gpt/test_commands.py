@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,7 @@ from gpt.saved import load
 from nn import checkpoints
 from nn.report import read_metrics
 from nn.tokenizers import ByteTokenizer, CharTokenizer
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.commands import ROOT
 
 
 def test_the_overview_shows_the_commands(gpt: Any) -> None:
@@ -79,6 +79,40 @@ def test_a_prompt_may_be_longer_than_the_context(trained: Path, gpt: Any) -> Non
     prompt = "Take one down and pass it around, 9 bottles of beer on the wall."
     out = gpt("sample", "--prompt", prompt, "--max-new-tokens", 5).out
     assert len(out) == len(prompt) + 5 + 1
+
+
+def test_filters_narrow_what_is_drawn(trained: Path, gpt: Any) -> None:
+    def sample(*options: str) -> str:
+        argv = ["sample", "--prompt=9 ", "--max-new-tokens=40", "--seed=1", *options]
+        done = gpt(*argv)
+        assert (done.status, done.err) == (0, "")
+        return done.out[:-1]
+
+    greedy = sample("--temperature=0")
+    assert sample("--top-p=0.000001") == greedy
+    assert sample("--top-p=1", "--top-k=0", "--repetition-penalty=1") == sample()
+    # tokens are characters here: none comes twice, then no two in one order
+    found = sample("--no-repeat-ngram=1", "--max-new-tokens=8")
+    assert len(set(found)) == len(found) == 10
+    found = sample("--no-repeat-ngram=2", "--temperature=0")
+    pairs = list(pairwise(found))
+    assert len(set(pairs)) == len(pairs)
+    assert found != greedy
+    penalised = sample("--repetition-penalty=1000", "--temperature=0")
+    assert len(set(penalised)) > len(set(greedy))
+
+
+def test_a_sample_ends_before_the_first_stop(trained: Path, gpt: Any) -> None:
+    argv = ["sample", "--prompt=9", "--max-new-tokens=60", "--seed=3"]
+    whole = gpt(*argv).out[:-1]
+    first, second = whole[20:22], whole[30:31]
+    at = min(whole.index(first, 1), whole.index(second, 1))
+    assert gpt(*argv, "--stop", first, "--stop", second).out == whole[:at] + "\n"
+    # the prompt's own text is none, nor what never comes
+    assert gpt(*argv, "--stop", "9" + whole[1], "--stop", "\u732b").out[:-1] == whole
+    # each of several samples has an end of its own
+    out = gpt(*argv, "--num-samples=3", "--stop", second).out
+    assert all(second not in part[1:] for part in out[:-1].split("\n---\n"))
 
 
 def test_text_comes_in_whole_characters() -> None:

@@ -1,13 +1,12 @@
 """Stopped, killed and resumed: the losses are those of a run that never stopped."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +14,12 @@ import pytest
 
 from gpt.saved import load
 from nn import checkpoints, runs
-from nn.report import read_metrics
 from tensorgrad.errors import CheckpointError
+from tests.commands import facts, steps, weights
 
-ROOT = Path(__file__).resolve().parents[2]
 Begin = Callable[..., "subprocess.Popen[str]"]
 pytestmark = pytest.mark.usefixtures("undrawn")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-
-
-def facts(run: str) -> list[dict[str, Any]]:
-    """metrics.jsonl without the times."""
-    timed = ("tokens_per_s", "seconds")
-    return [
-        {key: value for key, value in record.items() if key not in timed}
-        for record in read_metrics(Path(run, "metrics.jsonl"))
-    ]
-
-
-def weights(run: str) -> dict[str, bytes]:
-    tensors, _ = checkpoints.load(run)
-    return {name: array.tobytes() for name, array in tensors["model"].items()}
-
-
-@pytest.fixture
-def begin() -> Iterator[Begin]:
-    """`python -m gpt` in a process of its own; none outlives the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*argv: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, *argv],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def steps(run: Path) -> int:
-    path = run / "metrics.jsonl"
-    return len(read_metrics(path)) if path.exists() else 0
 
 
 @posix

@@ -1,5 +1,6 @@
 """Multi-head attention against PyTorch's, its masks, and what it may not see."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn import MultiHeadAttention, merge_heads, split_heads
-from tensorgrad import Tensor
-from tensorgrad.errors import ConfigError, ShapeError
+from nn import Module, MultiHeadAttention, merge_heads, split_heads
+from nn.attention import DotProductAttention, attention_weights
+from nn.cache import FixedCache, KeyValueCache
+from tensorgrad import Tensor, no_grad
+from tensorgrad.errors import ConfigError, GraphError, ShapeError
 from tensorgrad.testing import laws
 
 B, T, S, C, H = 2, 5, 4, 6, 3
@@ -184,3 +187,151 @@ def test_masks_that_do_not_fit_are_refused(mask: np.ndarray) -> None:
     x, memory = arrays(T, S)
     with pytest.raises(ShapeError, match="mask"):
         layer()(x, memory, mask=mask)
+
+
+# --- who looked where
+
+
+def by_hand(q: np.ndarray, k: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Weights (T, S) of one head: q (T, D), k (S, D), seen (T, S)."""
+    weights = np.zeros(seen.shape)
+    for t, s in zip(*np.nonzero(seen), strict=True):
+        weights[t, s] = np.exp(q[t] @ k[s] / np.sqrt(q.shape[1]))
+    return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_weights_are_a_softmax_over_what_a_query_may_see(
+    seed: int, causal: bool
+) -> None:
+    draws, attend = np.random.default_rng(seed), DotProductAttention(0.5, rng=0)
+    q, k, v = (draws.standard_normal((B, H, n, 2)) for n in (T, S, S))
+    keep = draws.random((B, H, T, S)) < 0.6
+    weights = attend.weights(Tensor(q), Tensor(k), mask=keep, causal=causal).data
+    seen = keep & np.tri(T, S, S - T, dtype=bool) if causal else keep
+    for b, h in np.ndindex(B, H):
+        expected = by_hand(q[b, h], k[b, h], seen[b, h])
+        np.testing.assert_allclose(weights[b, h], expected, **TIGHT)
+    assert (weights[~seen] == 0).all()
+    np.testing.assert_allclose(weights.sum(axis=-1), seen.any(axis=-1), **TIGHT)
+    attend.eval()
+    out = attend(Tensor(q), Tensor(k), Tensor(v), mask=keep, causal=causal)
+    np.testing.assert_allclose(out.data, weights @ v, **TIGHT)
+
+
+class Two(Module):
+    """Attention to itself and then, under another name, by the same layer once more."""
+
+    def __init__(self) -> None:
+        self.first, self.second = layer(), layer(dropout=0.5)
+        self.again = self.first
+
+    def forward(self, x: Any) -> Any:
+        return self.second(self.first(x, causal=True))
+
+
+def test_weights_are_shown_under_the_names_of_their_layers() -> None:
+    model, (x,) = Two(), arrays(T)
+    model.set_rng(3)
+    plain = model(x)
+    model.set_rng(3)
+    with attention_weights(model) as weights:
+        assert weights == {}
+        shown = model(x)
+    np.testing.assert_array_equal(plain.data, shown.data)
+    assert {name: w.shape for name, w in weights.items()} == {
+        "first": (B, H, T, T),
+        "second": (B, H, T, T),
+    }
+    # before dropout: what the layer itself says
+    _, expected = model.first(x, causal=True, need_weights=True)
+    np.testing.assert_array_equal(weights["first"], expected.data)
+    np.testing.assert_allclose(weights["second"].sum(axis=-1), 1, **TIGHT)
+    assert weights["first"].dtype == np.float64
+
+
+def test_weights_are_those_of_the_latest_call_inside_and_of_none_outside() -> None:
+    model, (x, other) = layer(), arrays(T, S)
+    with attention_weights(model) as weights:
+        model(x)
+        model(other)
+    assert weights["attend"].shape == (B, H, S, S)
+    before = weights["attend"].copy()
+    model(x)
+    np.testing.assert_array_equal(weights["attend"], before)
+    assert list(weights) == ["attend"]
+
+
+def test_weights_can_be_asked_for_twice_and_in_spite_of_errors() -> None:
+    model, (x, other) = layer(), arrays(T, S)
+    found: list[dict[str, np.ndarray]] = []
+
+    def fail() -> None:
+        with attention_weights(model) as weights:
+            model(x)
+            found.append(weights)
+            raise ZeroDivisionError
+
+    with attention_weights(model) as outer:
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        [inner] = found
+        assert outer["attend"].shape == inner["attend"].shape == (B, H, T, T)
+        model(other)
+    assert outer["attend"].shape == (B, H, S, S)
+    assert inner["attend"].shape == (B, H, T, T)
+    model(x)
+    assert outer["attend"].shape == (B, H, S, S)
+
+
+def test_gradients_are_the_same_while_weights_are_shown() -> None:
+    model, (x,) = layer(), arrays(T)
+    found = []
+    for shown in (False, True):
+        model.zero_grad()
+        with attention_weights(model) if shown else nullcontext():
+            (model(x) * x).sum().backward()
+        found.append([p.grad.data for p in model.parameters()])
+    for plain, watched in zip(*found, strict=True):
+        np.testing.assert_array_equal(plain, watched)
+
+
+# --- with a cache
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
+def test_cached_attention_is_attention(seed: int, dtype: Any) -> None:
+    ours, (x, memory) = layer().to(dtype), arrays(T, S)
+    x, memory = x.astype(dtype), memory.astype(dtype)
+
+    def itself(chunk: Any, cache: Any) -> tuple[Any, Any]:
+        cache = cache or KeyValueCache()
+        return ours(chunk, causal=True, cache=cache), cache
+
+    def another(chunk: Any, cache: Any) -> tuple[Any, Any]:
+        cache = cache or FixedCache()
+        return ours(chunk, memory, cache=cache), cache
+
+    with no_grad():
+        law = laws.cached_equals_uncached
+        law(lambda x: ours(x, causal=True), itself, x, seed=seed)
+        law(lambda x: ours(x, memory), another, x, seed=seed)
+
+
+def test_weights_with_a_cache_are_the_last_rows_of_those_without() -> None:
+    ours, (x,) = layer(), arrays(T)
+    cache, n = KeyValueCache(), 2
+    _, whole = ours(x, causal=True, need_weights=True)
+    with no_grad(), attention_weights(ours) as weights:
+        ours(x[:, :-n], causal=True, cache=cache)
+        _, asked = ours(x[:, -n:], causal=True, cache=cache, need_weights=True)
+    np.testing.assert_allclose(weights["attend"], whole.data[:, :, -n:], **TIGHT)
+    np.testing.assert_array_equal(asked.data, weights["attend"])
+
+
+def test_a_cache_takes_no_part_in_training() -> None:
+    ours, (x,) = layer(), arrays(T)
+    with pytest.raises(GraphError, match="no_grad"):
+        ours(x, cache=KeyValueCache())
+    ours.requires_grad_(False)
+    assert ours(x, cache=KeyValueCache()).node is None

@@ -101,6 +101,35 @@ def test_gpt2_scales_the_residual_projections() -> None:
     assert (block.norm.weight.data == 1).all()
 
 
+class Reader(Module):
+    def __init__(self) -> None:
+        self.embedding = nn.Embedding(400, 64)
+        self.norm = nn.LayerNorm(64)
+        self.linear = Linear(64, 400)
+
+
+def test_bert_draws_every_matrix_alike() -> None:
+    reader = Reader()
+    init.ones_(reader.linear.bias)
+    assert init.bert_(reader, rng=0) is reader
+    for p in (reader.embedding.weight, reader.linear.weight):
+        assert math.isclose(p.data.std(), 0.02, rel_tol=0.05)
+    assert (reader.linear.bias.data == 0).all()
+    assert (reader.norm.weight.data == 1).all()
+    assert (init.bert_(reader, std=0.0, rng=0).linear.weight.data == 0).all()
+
+
+def test_transformer_gives_embeddings_the_variance_one_per_channel() -> None:
+    reader = Reader()
+    init.ones_(reader.linear.bias)
+    assert init.transformer_(reader, rng=0) is reader
+    assert math.isclose(reader.embedding.weight.data.std(), 1 / 8, rel_tol=0.05)
+    bound = math.sqrt(6 / 464)
+    assert 0.99 * bound < abs(reader.linear.weight.data).max() <= bound
+    assert (reader.linear.bias.data == 0).all()
+    assert (reader.norm.weight.data == 1).all()
+
+
 @pytest.mark.parametrize(
     ("bad", "error"),
     [

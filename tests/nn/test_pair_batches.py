@@ -154,6 +154,7 @@ def test_longer_pairs_are_refused_or_dropped_and_counted(
         return
     dataset = token_pairs(pairs, max_length=limit, drop_longer=True)
     assert read(dataset.collate(dataset)) == fitting
+    assert dataset.texts == [text for text in texts(pairs) if text[:2] in fitting]
     assert dataset.dropped == len(pairs) - len(fitting)
     assert dataset.lengths.max() <= limit
     if dataset.dropped:

@@ -136,3 +136,10 @@ def test_the_config_is_json_that_a_human_can_read(work: Path) -> None:
     assert json.loads(text)["kind"] == "toy"
     assert text.endswith("\n")
     assert "\n" in text.strip()
+
+
+def test_a_run_of_another_kind(work: Path) -> None:
+    folder = runs.new("toy", None, fill)
+    assert runs.load_config(folder, "toy") == runs.load_config(folder)
+    with pytest.raises(CheckpointError, match="toy-1: a run of kind 'toy', where one"):
+        runs.load_config(folder, "other")

@@ -108,3 +108,20 @@ def test_nothing_is_checked_outside() -> None:
     assert y.item() == -np.inf
     y.backward()
     assert x.grad.item() == np.inf
+
+
+def test_a_write_is_named_by_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with detect_anomaly():
+        y = vector(1.0, 2.0) * 2.0
+        y[0] = 5.0  # this line
+        assert y.node is not None
+        assert y.node.line.endswith("y[0] = 5.0  # this line")
+        right = tg.REGISTRY["setitem"].formulas
+        try:
+            tg.REGISTRY["setitem"].gradient(**right | {"x": lambda g: g / 0.0})
+            with np.errstate(all="ignore"), pytest.raises(AnomalyError) as caught:
+                y.sum().backward()
+        finally:
+            tg.REGISTRY["setitem"].gradient(**right)
+    assert "setitem" in str(caught.value)
+    assert "y[0] = 5.0  # this line" in str(caught.value)

@@ -14,7 +14,7 @@ import tensorgrad as tg
 from tensorgrad import Tensor, grad
 from tensorgrad.errors import GraphError, MutationError, ShapeError
 from tensorgrad.graph import walk
-from tests.tensorgrad.checks import leaf
+from tests.tensorgrad.checks import leaf, vector
 
 REFUSED_SECOND = "an earlier backward freed this graph"
 
@@ -148,6 +148,17 @@ def test_hooks_see_and_replace_gradients_in_turn() -> None:
     x.zero_grad()
     y.sum().backward()
     assert x.grad.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("returned", [[5.0, 7.0], np.array([5, 7])])
+def test_a_hook_may_return_what_is_no_tensor(returned: Any) -> None:
+    x = vector(1.0, 2.0)
+    y = x * 2.0
+    y.register_hook(lambda g: returned)
+    for create_graph in (False, True):
+        (g,) = grad(y.sum(), [x], create_graph=create_graph, retain_graph=True)
+        assert g.tolist() == [10, 14]
+        assert g.dtype == np.float64
 
 
 def test_a_hook_registered_twice_runs_twice_and_is_removed_once() -> None:

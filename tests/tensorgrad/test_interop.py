@@ -290,3 +290,24 @@ def test_power_has_no_options_either() -> None:
     ):
         with pytest.raises(TypeError, match="power"):
             call()
+
+
+def test_what_hides_its_signature_is_given_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Older versions of NumPy have none for what they have written in C."""
+
+    def refuse(function: Any) -> Any:
+        raise ValueError("no signature found")
+
+    x = Tensor([[1.0, 2.0]])
+    calls = [
+        lambda: np.concatenate([x, x], 1),
+        lambda: np.concatenate((x, x), axis=1),
+        lambda: np.where(np.array([True, False]), x, 0.0),
+    ]
+    expected = [call().tolist() for call in calls]
+    monkeypatch.setattr("tensorgrad.interop.inspect.signature", refuse)
+    assert [call().tolist() for call in calls] == expected
+    with pytest.raises(TypeError, match="'out'"):
+        np.concatenate([x, x], 1, np.zeros((1, 4)))

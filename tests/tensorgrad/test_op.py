@@ -9,6 +9,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import REGISTRY, Tensor, fused, grad, primitive
 from tensorgrad.errors import DefinitionError, GraphError, ShapeError
+from tensorgrad.op import Op
 from tensorgrad.testing import GradientError, assert_gradients
 from tests.tensorgrad.checks import vector
 
@@ -358,3 +359,17 @@ def test_a_formula_may_be_any_callable() -> None:
         assert x.grad.tolist() == [3, 3]
     finally:
         del tg.REGISTRY["test_only_scaled"]
+
+
+def test_a_fused_op_says_where_its_derivative_exists() -> None:
+    try:
+
+        @fused(smooth="x != 0", kinks="0 at x = 0")
+        def size(x):  # type: ignore[no-untyped-def]
+            return tg.absolute(x)
+
+        assert isinstance(REGISTRY["size"], Op)
+        assert (size.op.smooth, size.op.kinks) == ("x != 0", "0 at x = 0")
+        assert size.op.definition is not None
+    finally:
+        REGISTRY.pop("size", None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import FunctionType
 from typing import Any
 
 from ...errors import ConfigError
@@ -13,7 +12,7 @@ from .engine import ENGINE, in_engine
 from .mutant import Mutant, code_of
 from .results import in_results
 from .rewrites import asking_for, confusions, rewrites
-from .source import Function, compiled, helpers, place, tree_of
+from .source import compiled, helpers, place, tree_of
 
 
 def of(op: str | Op | Callable[..., Any]) -> list[Mutant]:
@@ -75,19 +74,9 @@ def _in_source(
     wrongs = [*rewrites(tree), *rewrites(tree, confusions(names))]
     shapes = tuple(f"{name}_shape" for name in names if name != "out")
     wrongs += rewrites(tree, confusions(shapes))
+    free = function.__code__.co_freevars
+    asked = [name for name in (*names, *shapes) if name not in free]
     for fault, before, after, line, wrong in wrongs:
-        wrong = asking_for(wrong, (*names, *shapes))
-        code = _code(function, wrong)
-        if code is not None:
-            plant = partial(code_of, function, code)
-            at = place(function, line)
-            yield Mutant(op.name, input, fault, before, after, at, plant)
-
-
-def _code(function: FunctionType, tree: Function) -> Any:
-    """Code that can stand in for the function's; None where the fault is no program."""
-    try:
-        code = compiled(tree, function.__code__.co_freevars)
-    except SyntaxError:
-        return None
-    return code if code.co_freevars == function.__code__.co_freevars else None
+        code = compiled(asking_for(wrong, asked), free)
+        plant = partial(code_of, function, code)
+        yield Mutant(op.name, input, fault, before, after, place(function, line), plant)

@@ -174,8 +174,8 @@ def _several(op: Op) -> bool:
     tree = tree_of(op.forward)
     if tree is None or op.definition is not None:
         return tree is None
-    for node in ast.walk(tree):
-        value = node.value if isinstance(node, ast.Return) else None
+    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    for value in [tree.body] if isinstance(tree, ast.Lambda) else returned:
         called = value.func if isinstance(value, ast.Call) else None
         if isinstance(value, ast.Tuple):
             return True

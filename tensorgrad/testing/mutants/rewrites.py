@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .source import Function
@@ -173,7 +173,7 @@ def _neighbours(node: ast.Call) -> Iterator[Change]:
 
 
 def _attribute(node: ast.Attribute) -> Iterator[Change]:
-    if node.attr in ("mT", "T"):
+    if node.attr in ("mT", "T") and isinstance(node.ctx, ast.Load):
         yield "transpose dropped", node.value
 
 
@@ -189,10 +189,10 @@ def confusions(names: tuple[str, ...]) -> Callable[[Any], Iterator[Change]]:
     return find
 
 
-def asking_for(function: Function, names: tuple[str, ...]) -> Function:
+def asking_for(function: Function, names: Iterable[str]) -> Function:
     """The function with those of `names` that it uses among its parameters."""
     args = function.args
-    known = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
+    known = {a.arg for a in ast.iter_child_nodes(args) if isinstance(a, ast.arg)}
     used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     more = [ast.arg(name) for name in names if name in used - known]
     asked = ast.arguments(

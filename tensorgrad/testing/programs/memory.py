@@ -135,8 +135,8 @@ def dependents(draw: st.DrawFn, scope: Scope) -> Choice:
     tracked = [name for name, x in scope.values.items() if x.requires_grad]
     y = scope.pick(draw, anything, tracked)
     x = scope.pick(draw, anything, tracked)
-    if y is None or x is None:
-        return None
+    assert y is not None  # the leaves are tracked
+    assert x is not None
     total, within = scope.values[y].sum(), scope.values[x]
     g = grad(total, within, retain_graph=True, allow_unused=True)
     return None if g is None else ((y, x), {})
@@ -162,8 +162,6 @@ def weighed_derivative(y: Any, x: Any, z: Any) -> Any:
 
 
 def their_derivative(torch: Any, y: Any, x: Any, z: Any = None) -> Any:
-    if not y.requires_grad or not x.requires_grad:
-        return torch.zeros_like(x)
     z = torch.ones_like(y) if z is None else z
     options = {"create_graph": True, "materialize_grads": True}
     (g,) = torch.autograd.grad(y, x, z, **options)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...errors import MissingExtra
 from .program import weights
 
@@ -41,8 +39,6 @@ def in_torch(program: Program) -> tuple[float, Gradients]:
 
 
 def _gradients(torch: Any, loss: Any, leaves: dict[str, Any]) -> Gradients:
-    if not loss.requires_grad:  # everything that depended on a leaf was overwritten
-        return {name: np.zeros(tuple(x.shape)) for name, x in leaves.items()}
     found = torch.autograd.grad(loss, [*leaves.values()], materialize_grads=True)
     return {name: g.numpy() for name, g in zip(leaves, found, strict=True)}
 

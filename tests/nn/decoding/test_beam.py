@@ -142,7 +142,7 @@ def test_prompts_dont_meet(
     same(search([prompts[i] for i in order]), [together[i] for i in order])
 
 
-@given(SEEDS, st.integers(2, 4), st.sampled_from([-1.0, 0.0, 0.6, 2.0]))
+@given(SEEDS, st.integers(2, 4), st.sampled_from([-0.4, -0.1, 0.0, 0.6, 2.0]))
 def test_never_stops_only_where_going_on_changes_nothing(
     seed: int, size: int, alpha: float
 ) -> None:
@@ -153,6 +153,40 @@ def test_never_stops_only_where_going_on_changes_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nn.decoding.beam.Search._settled", lambda self, best: False)
         same(stopped, beam_search(tree.model(), [[1]], **search))
+
+
+def test_never_waits_for_a_short_one_where_short_is_favoured() -> None:
+    def scores(sequence: list[int]) -> list[float]:
+        if sequence == [1]:
+            return [-3.0, -0.1, -3.1]
+        if sequence == [1, 1]:
+            return [-5.0, -0.01, -5.0]
+        return [0.0, 0.0, 0.0] if sequence[1] == 2 else [0.0, -4.0, -5.0]
+
+    def function(tokens: np.ndarray, real: np.ndarray) -> np.ndarray:
+        return np.array([scores(sequence) for sequence in tokens.tolist()])
+
+    [[found]] = beam_search(
+        Recomputing(function),
+        [[1]],
+        max_new_tokens=200,  # by then, it could never catch up
+        settings=Beams(2, alpha=-1.0),
+        stop_tokens={0},
+    )
+    assert found.tokens.tolist() == [1, 1, 0]
+
+
+def test_the_ended_dont_starve_the_beam() -> None:
+    def stops_first(tokens: np.ndarray, real: np.ndarray) -> np.ndarray:
+        return np.tile([9.0, 8.0, 7.0, 0.0, 1.0, 2.0], (len(tokens), 1))
+
+    model = Recomputing(stops_first)
+    settings = Beams(3, alpha=9.0)  # so that the longest is the best
+    [[found]] = beam_search(
+        model, [[5]], max_new_tokens=4, settings=settings, stop_tokens={0, 1, 2}
+    )
+    assert model.rows_read == [1, 3, 3, 3]
+    assert found.tokens.tolist() == [5, 5, 5, 0]
 
 
 def test_the_two_length_penalties() -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nn.decoding import beam_search, generate, stream
+from nn.decoding import GREEDY, Beams, beam_search, generate, stream
 from nn.decoding.incremental import checked, pack
 from tensorgrad.errors import ConfigError, InputError, ShapeError
 from tests.nn.decoding.models import Recomputing, Tree
@@ -42,6 +44,8 @@ def test_bad_prompts_are_refused_at_the_call(
     [
         ({"max_new_tokens": 0}, "max_new_tokens"),
         ({"max_new_tokens": 2.5}, "max_new_tokens"),
+        ({"max_new_tokens": [1, 1]}, "max_new_tokens must be one number, or 1 of them"),
+        ({"max_new_tokens": [0]}, "max_new_tokens"),
         ({"max_new_tokens": 1, "stop_tokens": {-1}}, "stop_tokens"),
         ({"max_new_tokens": 1, "stop_tokens": ["a"]}, "stop_tokens"),
     ],
@@ -51,6 +55,30 @@ def test_bad_limits_are_refused_at_the_call(
 ) -> None:
     with pytest.raises(ConfigError, match=named):
         decode(Tree(3).model(), [[1]], **settings)
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    st.integers(0, 9),
+    st.sampled_from([{"settings": GREEDY}, {"settings": Beams(3)}]),
+)
+def test_each_prompt_may_have_a_limit_of_its_own(
+    limits: list[int], seed: int, how: Any
+) -> None:
+    """What follows it is what would if the limit were that of all."""
+    decode = beam_search if isinstance(how["settings"], Beams) else generate
+    tree, prompts = Tree(4, seed), [[i] for i in range(len(limits))]
+    stops: Any = {"stop_tokens": {3}}
+    found = decode(tree.model(), prompts, max_new_tokens=limits, **how, **stops)
+    for i, limit in enumerate(limits):
+        [alone] = decode(tree.model(), [[i]], max_new_tokens=limit, **how, **stops)
+        for one, other in zip(flat(found[i]), flat(alone), strict=True):
+            assert one.tokens.tolist() == other.tokens.tolist()
+            assert len(one.tokens) <= limit
+
+
+def flat(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else [found]
 
 
 @pytest.mark.parametrize("decode", [generate, beam_search])

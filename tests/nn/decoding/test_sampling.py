@@ -233,14 +233,14 @@ def test_without_stops_the_text_is_that_of_the_tokens(seed: int) -> None:
         assert done.text == tokenizer.decode(done.tokens)
 
 
-@pytest.mark.parametrize("V", [1, 2, 7])
+@pytest.mark.parametrize("V", [2, 7])
 def test_every_chance_draws_a_token_that_has_one(V: int) -> None:
     rng = np.random.default_rng(V)
     logits = rng.standard_normal((500, V)) * 300
-    logits[:, 1::2] = -np.inf
+    logits[:, ::2] = -np.inf
     for chance in (0.0, 0.5, np.nextafter(1, 0)):
         drawn = draw(logits, np.full(500, chance))
-        assert (drawn % 2 == 0).all()
+        assert (drawn % 2 == 1).all()
     last = draw(np.zeros((1, V)), np.array([np.nextafter(1, 0)]))
     assert last.tolist() == [V - 1]
 

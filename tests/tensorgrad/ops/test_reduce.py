@@ -30,7 +30,7 @@ def test_a_product_with_zeros_has_all_its_derivatives(zeros: Any) -> None:
 @pytest.mark.parametrize("axis", AXES, ids=str)
 def test_products_with_zeros_along_any_axes(axis: Any) -> None:
     x = np.random.default_rng(0).uniform(0.5, 1.5, (2, 4, 3))
-    x[0, 1, :2] = x[1, :3, 0] = x[1, 3, 1] = 0
+    x[0, 1, :2] = x[0, 2, 0] = 0  # of more than three, no derivative here is left
     assert_gradients(lambda x: tg.prod(x, axis=axis), x, order=3)
     assert_gradients(lambda x: tg.prod(x, axis=axis, keepdims=True), x, order=3)
 

@@ -22,6 +22,7 @@ def test_the_projects_own_tests_kill_every_mutant(name: str) -> None:
     assert not mutants.survivors(own_tests, ops=[name])
 
 
+@pytest.mark.mutants
 def test_the_projects_own_tests_kill_the_engines_mutants() -> None:
     ops = ["engine", "add", "getitem", "embedding", "eigh"]
     assert not mutants.survivors(own_tests, ops)

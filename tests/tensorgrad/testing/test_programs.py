@@ -215,6 +215,26 @@ def test_detached_values_are_constants_for_both_oracles() -> None:
     program.check()
 
 
+def test_a_wrong_loss_is_told_from_wrong_gradients() -> None:
+    pytest.importorskip("torch")
+    kind = Kind("tg.sin({0})", one(), tg.sin, lambda torch, x: torch.sin(x) + 1)
+    statement = Statement(kind, "v", ("x",))
+    program = Program({"x": np.array([0.5, -1.0])}, (statement,), ("v",))
+    with pytest.raises(GradientError, match=r"the loss .*PyTorch"):
+        program.check()
+
+
+def test_the_leaf_that_is_most_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for order in (("x", "y"), ("y", "x")):
+        leaves = {name: np.array([0.5, -1.0]) for name in order}
+        statement = Statement(KINDS["{0} * {1}"], "v", ("x", "y"))
+        program = Program(leaves, (statement,), ("v",))
+        two = wrong("multiply", x=lambda g, y: 1.1 * g * y, y=lambda g, x: 5 * g * x)
+        with two, pytest.raises(GradientError, match=r"<y\.grad, v>"):
+            program.check()
+
+
 def test_what_no_grad_computed_is_a_constant_until_it_is_written_to() -> None:
     island = Statement(KINDS["tg.tanh({0})"], "c", ("x",), frozen=True)
     write = Statement(KINDS["{0}[{key}] = {1}"], "c", ("c", "y"), {"key": 0})

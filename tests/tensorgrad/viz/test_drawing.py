@@ -1,6 +1,7 @@
 """draw(): what it refuses, and its text and pictures with and without Graphviz."""
 
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -73,6 +74,46 @@ def test_any_name_is_shown_as_it_is(name: str, label: str) -> None:
     expected = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name or "leaf")
     first = shown.labels["n0"].split("\n")[0]
     assert first in (expected, expected.rpartition(".")[2])
+
+
+def stand_in(folder: Path, *lines: str) -> str:
+    """A program called dot, and the PATH to find it by."""
+    program = folder / "dot"
+    program.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    program.chmod(0o755)
+    return os.pathsep.join([str(folder), os.environ["PATH"]])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script stands in for dot")
+def test_dot_is_given_the_text_and_the_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("graphviz")
+    monkeypatch.setenv("PATH", stand_in(tmp_path, 'echo "<svg> $*"', "cat"))
+    drawing = draw(tg.sin(leaf(2)))
+    drawn = drawing.save(tmp_path / "a.SVG").read_text("utf-8")
+    assert drawn.startswith("<svg> -Kdot -Tsvg\n")
+    assert drawn.endswith(drawing.dot)
+    bundle = drawing._repr_mimebundle_()
+    assert bundle == {"image/svg+xml": drawn, "text/plain": repr(drawing)}
+    with pytest.raises(ConfigError, match=r"no picture has the suffix '.doc'"):
+        drawing.save(tmp_path / "a.doc")
+    assert not (tmp_path / "a.doc").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script stands in for dot")
+def test_dots_complaint_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("graphviz")
+    refuses = stand_in(tmp_path, "cat >/dev/null", "echo no memory >&2", "exit 1")
+    monkeypatch.setenv("PATH", refuses)
+    drawing = draw(tg.sin(leaf(2)))
+    with pytest.raises(TensorgradError, match=r"draw this graph: no memory$"):
+        drawing.save(tmp_path / "a.png")
+    shown = drawing._repr_mimebundle_()["text/plain"]
+    assert shown.startswith("dot can't draw this graph: no memory")
+    assert shown.endswith(drawing.dot)
 
 
 NASTY = 'a"b\\N<i>&amp;é→\\"\ud800\x07\n]->'
@@ -148,6 +189,13 @@ def test_a_huge_drawing_is_not_laid_out_unasked() -> None:
     drawing = draw(x, max_nodes=None)
     assert drawing.nodes == 2501
     assert "lower max_nodes" in drawing._repr_mimebundle_()["text/plain"]
+
+
+def test_viz_is_imported_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(tg, "viz", raising=False)
+    assert tg.viz.draw is draw
+    with pytest.raises(AttributeError, match="no attribute 'vis'"):
+        tg.vis  # noqa: B018
 
 
 def test_graphviz_is_imported_when_a_picture_is_asked_for() -> None:

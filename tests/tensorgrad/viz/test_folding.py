@@ -15,7 +15,15 @@ import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.graph import Node, next_order
 from tensorgrad.viz import draw
-from tensorgrad.viz.folding import drawn, fit, flat, fold_repeats, groups, links
+from tensorgrad.viz.folding import (
+    LONGEST_PERIOD,
+    drawn,
+    fit,
+    flat,
+    fold_repeats,
+    groups,
+    links,
+)
 from tensorgrad.viz.outline import outline, reachable, within
 from tests.tensorgrad.viz.reading import Seen, call, leaf, linear, network, parameter
 
@@ -100,6 +108,52 @@ def test_a_shared_weight_stays_outside_of_the_calls_that_share_it() -> None:
     seen = Seen(draw(y, params={"w": w}))
     assert seen.frames[seen.find("w")] == []
     assert ["cell  Cell × 5"] in seen.frames.values()
+
+
+def test_a_repeat_is_looked_for_among_many_items() -> None:
+    x = leaf(4)
+    for i in range(3):
+        x = call(f"{i} Block", tg.tanh, x)
+        for _ in range(LONGEST_PERIOD - 1):
+            x = tg.sin(x) if i == 1 else tg.cos(x)
+    seen = Seen(draw(x, max_nodes=None))
+    assert not any("×" in frame for frames in seen.frames.values() for frame in frames)
+    assert len(seen.labels) == 1 + 3 * LONGEST_PERIOD
+    for i in range(4):
+        x = call(f"{i} Block", tg.sin, x)
+    seen = Seen(draw(x, max_nodes=None))
+    assert ["0 … 3  Block × 4"] in seen.frames.values()
+
+
+def test_a_call_with_two_results_is_one_frame() -> None:
+    def cell(x: Tensor, later: list[Tensor]) -> Tensor:
+        state = tg.sin(x)
+        later.append(state)
+        return tg.exp(state)
+
+    later: list[Tensor] = []
+    out = call("cell Cell", cell, leaf(2), later)
+    assert out.node is not None
+    assert later[0].node is not None
+    later[0].node.module = out.node.module  # nn marks each result of a call
+    seen = Seen(draw(out + later[0]))
+    assert seen.frames[seen.find("sin")] == ["cell  Cell"]
+    assert seen.frames[seen.find("exp")] == ["cell  Cell"]
+    assert seen.frames[seen.find("add")] == []
+
+
+def test_a_constant_array_is_no_parameter() -> None:
+    def block(x: Tensor, weight: Tensor, function: Any) -> Any:
+        return function(x * weight) * np.full((2, 3), 0.5, np.float32)
+
+    first = x = leaf(2, 3)
+    for i in range(4):
+        function = tg.tanh if i % 2 else tg.sin
+        x = call(f"{i} Block", block, x, parameter(3), function)
+    seen = Seen(draw(x, max_nodes=4))
+    assert seen.labels[seen.find("3  Block")] == "3  Block\n3 ops\n3 parameters"
+    assert seen.frames[seen.find("leaf")] == []
+    del first  # a leaf that nobody holds any longer would be taken for a parameter
 
 
 def test_an_output_inside_a_repeat_is_marked() -> None:

@@ -1,0 +1,43 @@
+"""A picture of cross-attention: where a translator looks as it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from common import save_picture
+from nn.report import new_figure
+from nn.transformer.translation import Translator
+from nn.vocabulary import Vocabulary
+
+
+def draw_attention(path: Path, translator: Translator, sources: Sequence[str]) -> None:
+    """For each of up to four sources, the decoder's last layer, the mean of its heads.
+
+    A row is a token of the translation, and shows of which tokens of the source the
+    decoder thought when it wrote that one.
+    """
+    figure = new_figure(13, 9)
+    panels = figure.subplots(2, 2).flat
+    last = f"decoder.{len(translator.model.decoder) - 1}.cross_attention"
+    for axes, source, [best] in zip(
+        panels, sources, translator.translate(sources), strict=False
+    ):
+        weights = translator.attention(source, best.text)[last].mean(axis=0)
+        axes.imshow(weights, cmap="Blues", vmin=0, aspect="auto")
+        read = [*pieces(translator.source, source), "end"]
+        written = [*pieces(translator.target, best.text), "end"]
+        long = max(map(len, read)) > 2
+        axes.set_xticks(range(len(read)), read, rotation=90 * long)
+        axes.set_yticks(range(len(written)), written)
+        axes.set(xlabel="read", ylabel="written")
+        axes.set_title(source, parse_math=False)
+    for axes in panels:  # what is left over
+        axes.remove()
+    shows = "where the decoder looks for each token that it writes"
+    save_picture(figure, path, shows)
+
+
+def pieces(vocabulary: Vocabulary, text: str) -> list[str]:
+    """The tokens of a text, each as text."""
+    return [vocabulary.decode([token]) or "?" for token in vocabulary.encode(text)]

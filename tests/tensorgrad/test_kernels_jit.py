@@ -1,0 +1,153 @@
+"""The compiler: the scalar functions in both of their forms, flags, and the cache."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from numba import types
+from numba.core import caching, config
+
+from tensorgrad.kernels import numba_jit
+
+only_compiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled or kept"
+)
+
+
+# --- what compiled code calls is another function than the one of that name
+
+TYPES = {"float32": types.float32, "float64": types.float64}
+
+
+def both_forms(name, dtype):
+    """The function that Python calls, and the one that it is for compiled code."""
+    function, twin = getattr(numba_jit, name), getattr(numba_jit, f"_{name}")
+    return function, twin(TYPES[dtype])
+
+
+def numbers(dtype, *special):
+    """Those, and others of all sizes and both signs."""
+    many = np.random.default_rng(0).standard_normal(200) * np.logspace(-9, 2, 200)
+    return [np.dtype(dtype).type(x) for x in (*special, *many)]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_exp_and_erf_are_right_in_both_forms(dtype):
+    exponents = [-abs(x) for x in numbers(dtype, 0.0, 1.0, 80.0, math.inf)]
+    arguments = numbers(dtype, 0.0, 3.9, 4.1, -4.1, math.inf, -math.inf)
+    atol = np.finfo(dtype).eps
+    for name, values in ("exp", exponents), ("erf", arguments):
+        exact = [getattr(math, name)(float(x)) for x in values]
+        for form in both_forms(name, dtype):
+            np.testing.assert_allclose([form(x) for x in values], exact, 0, atol)
+            assert math.isnan(form(np.dtype(dtype).type("nan")))
+
+
+def test_exp_gives_zero_before_it_gives_subnormal_numbers():
+    for form in both_forms("exp", "float32"):
+        assert form(np.float32(-87.2)) >= np.finfo(np.float32).tiny
+        assert form(np.float32(-87.4)) == 0
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_integers_sort_as_their_floats_do_in_both_forms(dtype):
+    values = sorted(numbers(dtype, 0.0, -0.0, math.inf, -math.inf, 5e-324, 1e-45))
+    integer = np.dtype(dtype.replace("float", "int")).type
+    there = both_forms("order", dtype)
+    back = numba_jit.unorder, numba_jit._unorder(getattr(types, integer.__name__))
+    for order, unorder in zip(there, back, strict=True):
+        keys = [order(x) for x in values]
+        assert all(type(key) is integer for key in keys)
+        assert [unorder(key) for key in keys] == values
+        distinct = [order(x) for x in dict.fromkeys(values)]
+        assert sorted(distinct) == distinct
+        nan = np.dtype(dtype).type("nan")
+        assert order(nan) > max(keys)  # a maximum of keys finds it
+        assert math.isnan(unorder(order(nan)))
+
+
+@only_compiled
+@pytest.mark.parametrize("dtype", TYPES)
+def test_compiled_they_give_what_they_give_in_python(dtype):
+    exp, erf, order, unorder = (
+        getattr(numba_jit, name) for name in ("exp", "erf", "order", "unorder")
+    )
+
+    def all_of_them(x):
+        return exp(-abs(x)), erf(x), order(x), unorder(order(x))
+
+    compiled = numba_jit.helper(all_of_them)
+    for x in numbers(dtype, 0.0, -0.0, 4.1, 1e-40):
+        np.testing.assert_allclose(compiled(x), all_of_them(x), 1e-6, 1e-7)
+
+
+@only_compiled
+def test_a_reduction_may_add_in_any_order_and_other_helpers_may_not():
+    def total(x):
+        return x.sum()
+
+    flags = numba_jit.reduction(total).targetoptions["fastmath"]
+    assert flags == {"contract", "reassoc", "nsz"}
+    assert numba_jit.helper(total).targetoptions["fastmath"] == {"contract"}
+
+
+# --- the cache
+
+
+def double(x):
+    return x + x
+
+
+@only_compiled
+@pytest.mark.parametrize("trouble", ["no folder", "full disk", "broken files"])
+def test_no_trouble_with_the_disk_stops_a_kernel(trouble, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("the disk says no")
+
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    if trouble == "no folder":
+        monkeypatch.setattr(caching.FunctionCache, "__init__", refuse)
+    if trouble == "full disk":
+        monkeypatch.setattr(caching.IndexDataCacheFile, "_save_data", refuse)
+
+    assert numba_jit.compiled(double)(1.5) == 3.0
+    files = list(tmp_path.rglob("*.nb*"))
+    assert bool(files) == (trouble != "no folder")
+    if trouble == "broken files":
+        for file in files:
+            file.write_bytes(b"torn")
+    assert numba_jit.compiled(double)(1.5) == 3.0
+    assert all(file.read_bytes() != b"torn" for file in files)
+
+
+@only_compiled
+@pytest.mark.parametrize("edited", [False, True])
+def test_machine_code_is_kept_until_a_source_changes(edited, tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    first = numba_jit.compiled(double)
+    assert first(1.5) == 3.0
+    if edited:  # a helper, perhaps, that numba does not know to be inlined
+        monkeypatch.setattr(numba_jit, "_SOURCES", numba_jit._SOURCES + 1)
+    second = numba_jit.compiled(double)
+    assert second(1.5) == 3.0
+    assert sum(second.stats.cache_hits.values()) == (not edited)
+
+
+@only_compiled
+def test_machine_code_for_other_types_is_not_taken(tmp_path, monkeypatch):
+    """Two processes that save at once can leave one signature's code under another."""
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    numba_jit.compiled(double)(1.5)
+    load = caching.FunctionCache.load_overload
+
+    def swapped(self, sig, target_context):
+        return load(self, (types.float64,), target_context)
+
+    monkeypatch.setattr(caching.FunctionCache, "load_overload", swapped)
+    assert numba_jit.compiled(double)(1.5) == 3.0
+    found = numba_jit.compiled(double)(3)
+    assert (found, type(found)) == (6, int)
