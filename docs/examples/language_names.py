@@ -170,7 +170,7 @@ def learn(bert: Bert, data: Data, options: Options) -> Learned:
             max_steps=steps,
             learning_rate=1e-3,
             warmup_steps=steps // 20,
-            eval_interval=steps // 10,
+            eval_interval=steps // (2 if options.quick else 10),
         ),
         held_out=data.held_out_batches,
         callbacks=[watch, progress(options.plain, "names")],

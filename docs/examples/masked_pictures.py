@@ -29,7 +29,7 @@ def draw_words(
     guesses: Mapping[str, Probabilities],
     vocabulary: Vocabulary,
 ) -> None:
-    """Curves with the levels (accuracy, loss) of other guessers; one block's guesses."""
+    """Curves beside others' (accuracy, loss), and what was guessed of one block."""
     figure = new_figure(12, 8)
     above, below = figure.subfigures(2, 1, height_ratios=[5, 6])
     accuracy, loss = above.subplots(1, 2)
@@ -114,7 +114,7 @@ def visible(token: str) -> str:
 def draw_languages(path: Path, learned: Mapping[str, Learned], data: Data) -> None:
     figure = new_figure(13, 6.5)
     table, curves = figure.subplots(1, 2, width_ratios=[5, 4])
-    draw_confusion(figure, table, learned["pre-trained"], data)
+    draw_confusion(table, learned["pre-trained"], data)
     for name, color in {
         "pre-trained": "tab:blue",
         "from scratch": "tab:orange",
@@ -129,16 +129,16 @@ def draw_languages(path: Path, learned: Mapping[str, Learned], data: Data) -> No
     curves.axhline(guess, color="gray", linestyle="dotted", label="most frequent one")
     curves.set(title="how often right about held-out names", xlabel="step", ylim=(0, 1))
     curves.grid(alpha=0.3)
-    curves.legend(loc="lower right")
+    curves.legend(loc="center right")
     save_picture(figure, path, "which languages are taken for which, and the learning")
 
 
-def draw_confusion(figure: Any, axes: Any, learned: Learned, data: Data) -> None:
+def draw_confusion(axes: Any, learned: Learned, data: Data) -> None:
     n = len(LANGUAGES)
     counts = np.zeros((n, n))
     np.add.at(counts, (data.held_out.languages, learned.said), 1)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.argwhere(shares >= 0.05):
         color = "white" if shares[i, j] > 0.5 else "black"
         axes.text(
@@ -156,4 +156,3 @@ def draw_confusion(figure: Any, axes: Any, learned: Learned, data: Data) -> None
         title="of the names of a language (row), % said to be of another (column)",
         xlabel="what the pre-trained one says (5 % and more in figures)",
     )
-    figure.colorbar(image, ax=axes, shrink=0.8)
