@@ -25,11 +25,16 @@ def draw_attention(path: Path, translator: Translator, sources: Sequence[str]) -
     ):
         weights = translator.attention(source, best.text)[last].mean(axis=0)
         axes.imshow(weights, cmap="Blues", vmin=0, aspect="auto")
-        read = [*pieces(translator.source, source), "end"]
-        written = [*pieces(translator.target, best.text), "end"]
+        read, written = (
+            pieces(vocabulary, text)
+            for vocabulary, text in (
+                (translator.source, source),
+                (translator.target, best.text),
+            )
+        )
         long = max(map(len, read)) > 2
-        axes.set_xticks(range(len(read)), read, rotation=90 * long)
-        axes.set_yticks(range(len(written)), written)
+        axes.set_xticks(range(len(read) + 1), [*read, "end"], rotation=90 * long)
+        axes.set_yticks(range(len(written) + 1), [*written, "end"])
         axes.set(xlabel="read", ylabel="written")
         axes.set_title(source, parse_math=False)
     for axes in panels:  # what is left over
@@ -39,5 +44,6 @@ def draw_attention(path: Path, translator: Translator, sources: Sequence[str]) -
 
 
 def pieces(vocabulary: Vocabulary, text: str) -> list[str]:
-    """The tokens of a text, each as text."""
-    return [vocabulary.decode([token]) or "?" for token in vocabulary.encode(text)]
+    """The tokens of a text, each as text, where a space can be seen."""
+    tokens = vocabulary.encode(text)
+    return [vocabulary.decode([t]).replace(" ", "\u2423") or "?" for t in tokens]

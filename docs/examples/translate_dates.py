@@ -22,7 +22,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -58,7 +58,7 @@ class DateOptions(Options):
     """How many pairs to train on."""
     tested: int = 2000
     """How many strings to test on, of dates and of languages not trained on each."""
-    max_steps: int = 4500
+    max_steps: int = 5000
     """Steps of training, 64 pairs each."""
 
     def __post_init__(self) -> None:
@@ -82,6 +82,7 @@ class Split:
         codes = dates.languages()
         families = dates.families(codes)
         self.writer = writer = dates.DateWriter(codes)
+        self.english_name = dates.english_name
         self.rng = random.Random(seed)
         shown = {code for code, _ in SHOWN}
         free = [family for family in families if not shown & set(family)]
@@ -124,7 +125,9 @@ def translate_dates(options: DateOptions) -> None:
     show_beams(translator, split)
     shown = [split.draw(1, split.test_days, [style])[0].text for style in SHOWN]
     draw_attention(folder / "translate_dates.png", translator, shown)
-    draw_languages(folder / "languages.png", translator, new_languages)
+    draw_languages(
+        folder / "languages.png", translator, new_languages, split.english_name
+    )
 
 
 def written_dates() -> Any:
@@ -174,7 +177,7 @@ def train(
                     warmup_steps=min(200, options.max_steps),
                     beta2=0.98,
                     weight_decay=0.0,
-                    eval_interval=min(750, options.max_steps),
+                    eval_interval=min(1000, options.max_steps),
                     seed=options.seed,
                 ),
             ),
@@ -227,13 +230,17 @@ def show_beams(translator: Translator, split: Split) -> None:
     print("\nGreedy, and the beams' four with log p (the first has the best score):")
     for written, [alone], best in zip(samples, greedy, beams, strict=True):
         new = ", never seen" * (written.style in split.unseen)
-        print(f"  {written.text}   ({written.style[0]}{new}; {written.day})")
+        name = split.english_name(written.style[0])
+        print(f"  {written.text}   ({name}{new}; {written.day})")
         others = "  ".join(f"{one.text} {one.log_prob:.2f}" for one in best)
         print(f"    {alone.text}  |  {others}")
 
 
 def draw_languages(
-    path: Path, translator: Translator, tested: Sequence[Written]
+    path: Path,
+    translator: Translator,
+    tested: Sequence[Written],
+    name_of: Callable[[str], str],
 ) -> None:
     """How many strings of each language are read right, format by format."""
     texts = [written.text for written in tested]
@@ -249,7 +256,8 @@ def draw_languages(
     for i, name in enumerate(("medium", "long", "full")):
         heights = [shares.get((code, name), 0.0) for code in order]
         axes.bar(np.arange(len(order)) + 0.27 * (i - 1), heights, 0.25, label=name)
-    axes.set_xticks(range(len(order)), order, rotation=60)
+    names = [name_of(code) for code in order]
+    axes.set_xticks(range(len(order)), names, rotation=60, ha="right")
     axes.set(ylim=(0, 1.02), ylabel="share read exactly right")
     axes.set(title="languages that were never seen, by format")
     axes.legend()

@@ -44,6 +44,11 @@ def languages() -> list[str]:
     return [code for code in named if len(Locale.parse(code).territories) >= 100]
 
 
+def english_name(code: str) -> str:
+    """What a language is called in English: Basque for eu."""
+    return str(Locale.parse("en").languages.get(code, code))
+
+
 def families(codes: Iterable[str]) -> list[list[str]]:
     """Languages that name all months alike, together: es and gl, fr and mfe."""
     alike = defaultdict(list)
