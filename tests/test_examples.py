@@ -19,10 +19,18 @@ from tensorgrad.functional import grad
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
-PARTS = ("common", "looking", "written_dates")  # imported by recipes, and none
+PARTS = (  # imported by recipes, and none
+    "common",
+    "language_names",
+    "looking",
+    "masked_pictures",
+    "two_sided",
+    "written_dates",
+)
 RECIPES = sorted({path.stem for path in EXAMPLES.glob("*.py")} - {*PARTS})
 NEEDS = {  # beside matplotlib, which all of them need
     "digits": ("sklearn",),
+    "masked_words": ("babel", "tokenizers"),
     "translate": ("babel", "tokenizers", "sacrebleu"),
     "translate_dates": ("babel",),
 }
@@ -209,3 +217,24 @@ def test_identical_heads_stay_one_head_and_others_do_not(quick: Any) -> None:
         assert loss < 0.1
     moved, *_ = done.numbers("moved by 1e-6 ")
     assert moved > 1e-6
+
+
+def test_words_and_languages_are_compared_with_what_bounds_them(quick: Any) -> None:
+    done = quick("masked_words")
+    everywhere, at_mask, loss = done.numbers("most frequent token ")
+    assert everywhere < 5
+    two_sided = done.numbers("counts of neighbours ")
+    assert two_sided[0] > 30 > everywhere
+    assert two_sided[1] > 30 > at_mask
+    assert two_sided[2] < loss
+    *_, untrained = done.numbers("BERT ")
+    assert two_sided[2] < untrained < np.log(1024)
+    [share] = done.numbers("language. Nobody can know in which")
+    best, unshared = done.numbers("best possible ")
+    assert unshared == 100
+    # of a shared name's uses one at most is right, and half at most of all of them
+    assert 100 - share < best <= 100 - share / 2
+    for name in ("most frequent one ", "pre-trained ", "from scratch "):
+        accuracy, _ = done.numbers(name)
+        assert accuracy <= best
+    assert "runs/masked_words-1/languages.png shows" in done.out
