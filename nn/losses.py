@@ -10,12 +10,14 @@ import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, ShapeError
 
+IGNORED = -100  # the target that cross_entropy does not count, here and in PyTorch
+
 
 def cross_entropy(
     logits: Any,
     targets: Any,
     *,
-    ignore_index: int = -100,
+    ignore_index: int = IGNORED,
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:

@@ -14,10 +14,9 @@ import numpy as np
 from tensorgrad.errors import ConfigError, DataError
 
 from .data import DataLoader, Integers, Pair, by_length, pad_batch
+from .losses import IGNORED
 from .pairs import TextPair
 from .vocabulary import Vocabulary
-
-IGNORED = -100  # a target that cross_entropy leaves out
 
 
 class PairBatch(NamedTuple):

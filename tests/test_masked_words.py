@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nn.losses import IGNORED
 from nn.tokenizers import CharTokenizer
-from nn.transformer.masking import IGNORED, mask_tokens
+from nn.transformer.masking import mask_tokens
 from nn.vocabulary import BERT, Vocabulary
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "docs" / "examples"

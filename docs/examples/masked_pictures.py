@@ -11,8 +11,9 @@ import numpy as np
 
 from common import save_picture
 from language_names import LANGUAGES, Data, Learned
+from nn.losses import IGNORED
 from nn.report import Record, curve, new_figure, smoothed
-from nn.transformer.masking import IGNORED, Tokens
+from nn.transformer.masking import Tokens
 from nn.vocabulary import Vocabulary
 from two_sided import Probabilities
 

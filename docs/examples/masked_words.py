@@ -37,6 +37,7 @@ from language_names import Data, Learned
 from masked_pictures import draw_languages, draw_words
 from nn import init
 from nn.evaluation import evaluating
+from nn.losses import IGNORED
 from nn.progress import progress
 from nn.recipe import TrainerConfig
 from nn.report import Record
@@ -44,7 +45,7 @@ from nn.text import default_corpus
 from nn.tokenizers import make_tokenizer
 from nn.trainer import Trainer
 from nn.transformer import Bert, BertConfig, BertForMaskedLM, sinusoids
-from nn.transformer.masking import IGNORED, MaskedBlocks, Tokens, masked, objective
+from nn.transformer.masking import MaskedBlocks, Tokens, masked, objective
 from nn.vocabulary import BERT, Vocabulary
 from two_sided import Probabilities, TwoSided, tuned
 

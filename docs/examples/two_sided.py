@@ -13,7 +13,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.transformer.masking import IGNORED, Tokens, masked
+from nn.losses import IGNORED
+from nn.transformer.masking import Tokens, masked
 from nn.vocabulary import Vocabulary
 
 Probabilities = NDArray[np.float64]

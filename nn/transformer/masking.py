@@ -17,11 +17,11 @@ from tensorgrad.errors import ConfigError
 
 from ..data import BlockSampler
 from ..evaluation import Objective
+from ..losses import IGNORED
 from ..vocabulary import Vocabulary
 from .bert import BertForMaskedLM
 
 Tokens = NDArray[np.int64]
-IGNORED = -100  # what cross_entropy does not count
 
 
 def mask_tokens(

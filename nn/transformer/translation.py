@@ -16,7 +16,8 @@ from ..attention import attention_weights
 from ..data import pad_batch
 from ..decoding import GREEDY, Beams, Sampling, beam_search, generate
 from ..evaluation import Objective, evaluating
-from ..pair_batches import IGNORED, PairBatch
+from ..losses import IGNORED
+from ..pair_batches import PairBatch
 from ..vocabulary import Vocabulary
 from .encoder_decoder import Transformer
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.data import DataLoader
-from nn.pair_batches import IGNORED, PairBatch, TokenPairs
+from nn.losses import IGNORED
+from nn.pair_batches import PairBatch, TokenPairs
 from nn.pairs import TextPair
 from nn.tokenizers import ByteTokenizer, CharTokenizer
 from nn.vocabulary import BERT, SPECIALS, Vocabulary

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tensorgrad as tg
+from nn.losses import IGNORED
 from nn.tokenizers import CharTokenizer
 from nn.transformer import Bert, BertConfig, BertForMaskedLM
 from nn.transformer.masking import (
-    IGNORED,
     MaskedBlocks,
     framed,
     mask_tokens,
