@@ -130,7 +130,7 @@ def draw_languages(path: Path, learned: Mapping[str, Learned], data: Data) -> No
     curves.axhline(guess, color="gray", linestyle="dotted", label="most frequent one")
     curves.set(title="how often right about held-out names", xlabel="step", ylim=(0, 1))
     curves.grid(alpha=0.3)
-    curves.legend(loc="center right")
+    curves.legend(loc="lower right")
     save_picture(figure, path, "which languages are taken for which, and the learning")
 
 
