@@ -58,7 +58,7 @@ class DateOptions(Options):
     """How many pairs to train on."""
     tested: int = 2000
     """How many strings to test on, of dates and of languages not trained on each."""
-    max_steps: int = 5000
+    max_steps: int = 4500
     """Steps of training, 64 pairs each."""
 
     def __post_init__(self) -> None:
@@ -166,6 +166,8 @@ def train(
                     sizes("tiny"),
                     max_length=80,
                     share_embeddings=False,
+                    n_head=4,
+                    activation="gelu_tanh",
                     norm_first=True,
                     dropout=0.0,  # there is no end of pairs to learn from
                 ),
@@ -177,7 +179,7 @@ def train(
                     warmup_steps=min(200, options.max_steps),
                     beta2=0.98,
                     weight_decay=0.0,
-                    eval_interval=min(1000, options.max_steps),
+                    eval_interval=min(1500, options.max_steps),
                     seed=options.seed,
                 ),
             ),
