@@ -1,4 +1,4 @@
-"""Dates as more than 200 languages write them, translated to ISO 8601.
+"""Dates as some 160 languages write them, translated to ISO 8601.
 
 "Donnerstag, 4. März 2021" and "2021年3月4日" are both 2021-03-04. An encoder reads the
 characters, a decoder writes ten of its own, and nobody tells them what a month is.
@@ -52,13 +52,13 @@ SHOWN = [("de", "full"), ("ru", "long"), ("el", "full"), ("hu", "full")]
 
 @dataclass(frozen=True)
 class DateOptions(Options):
-    """Train an encoder-decoder to read dates in more than 200 languages."""
+    """Train an encoder-decoder to read dates in some 160 languages."""
 
     pairs: int = 300_000
     """How many pairs to train on."""
     tested: int = 2000
     """How many strings to test on, of dates and of languages not trained on each."""
-    max_steps: int = 4500
+    max_steps: int = 3500
     """Steps of training, 64 pairs each."""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Dates as more than 200 languages write them, by the CLDR data that Babel brings.
+"""Dates as some 160 languages write them, by the CLDR data that Babel brings.
 
 A `DateWriter` writes a date in a language and a format, and says of any string which
 dates it may stand for: 03/04/2021 may be two. The format that CLDR calls short is left
@@ -37,11 +37,18 @@ def month_names(code: str) -> tuple[str, ...]:
 def languages() -> list[str]:
     """The codes of the languages that CLDR knows well.
 
-    They name the months, and a hundred countries too: of the others it has a sketch.
+    They name the months, and a hundred countries and languages too: of the others it
+    has a sketch.
     """
     codes = sorted(code for code in locale_identifiers() if "_" not in code)
     named = [code for code in codes if month_names(code)[0] != "m01"]
-    return [code for code in named if len(Locale.parse(code).territories) >= 100]
+    return [code for code in named if min(names_of(code)) >= 100]
+
+
+def names_of(code: str) -> tuple[int, int]:
+    """How many countries and how many languages have a name in a language."""
+    locale = Locale.parse(code)
+    return len(locale.territories), len(locale.languages)
 
 
 def english_name(code: str) -> str:
