@@ -223,12 +223,13 @@ def test_words_and_languages_are_compared_with_what_bounds_them(quick: Any) -> N
     done = quick("masked_words")
     everywhere, at_mask, loss = done.numbers("most frequent token ")
     assert everywhere < 5
-    two_sided = done.numbers("counts of neighbours ")
-    assert two_sided[0] > 30 > everywhere
-    assert two_sided[1] > 30 > at_mask
-    assert two_sided[2] < loss
-    *_, untrained = done.numbers("BERT ")
-    assert two_sided[2] < untrained < np.log(1024)
+    near = done.numbers("counts, 1 each side")
+    far = done.numbers("counts, 3 each side")
+    *_, learning = done.numbers("BERT ")
+    assert everywhere < 20 < near[0] < far[0]
+    assert at_mask < 20 < near[1] < far[1]
+    assert loss > near[2] > far[2]
+    assert learning < np.log(1029)  # all tokens alike
     [share] = done.numbers("language. Nobody can know in which")
     best, unshared = done.numbers("best possible ")
     assert unshared == 100

@@ -3,7 +3,6 @@
 import re
 import runpy
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,62 +28,75 @@ def part(name: str) -> dict[str, Any]:
 
 
 two_sided = part("two_sided")
+TwoSided = two_sided["TwoSided"]
 names_of = part("language_names")
 Names, split = names_of["Names"], names_of["split"]
 
 
-def expected(
-    text: list[int], k: float, m: float, before: int, seen: int, behind: int
+def refined(
+    p: np.ndarray, text: list[int], around: dict[int, int], window: Any, k: float
 ) -> np.ndarray:
-    """P(t | p n, seen) by the formulas of TwoSided's docstring, count by count."""
-    pairs, known = list(pairwise(text)), range(FIRST, V)
-    alone = np.array([text.count(t) + 0.1 for t in known])
-    alone /= alone.sum()
+    """(c(t in the window) + k p) / (c(the window) + k), each place looked at."""
+    if min(around[place] for place in window) < FIRST:
+        return p
+    counts = np.zeros(V - FIRST)
+    for i, token in enumerate(text):
+        places = [i + place for place in window]
+        if all(0 <= place < len(text) for place in places):
+            same = [text[i + place] == around[place] for place in window]
+            counts[token - FIRST] += all(same)
+    return (counts + k * p) / (counts.sum() + k)
 
-    def given_one(side: int, token: int) -> np.ndarray:
-        if token < FIRST:
-            return alone
-        counts = np.array(
-            [
-                sum(pair[side] == token and pair[1 - side] == t for pair in pairs)
-                for t in known
-            ]
-        )
-        return (counts + k * alone) / (sum(pair[side] == token for pair in pairs) + k)
 
-    p = given_one(0, before) * given_one(1, behind) / alone
+def expected(text: list[int], around: dict[int, int], seen: int) -> np.ndarray:
+    """P(t | two on each side, seen) by the docstring of TwoSided."""
+    alone = np.bincount(np.array(text) - FIRST, minlength=V - FIRST) + 0.1
+    alone = alone / alone.sum()
+    left = right = alone
+    for window, k in (((-1,), 5), ((-2, -1), 4)):
+        left = refined(left, text, around, window, k)
+    for window, k in (((1,), 5), ((1, 2), 4)):
+        right = refined(right, text, around, window, k)
+    p = left * right / alone
     p /= p.sum()
-    triples = Counter(zip(text, text[1:], text[2:], strict=False))
-    counts = np.array([triples[before, t, behind] for t in known])
-    if min(before, behind) >= FIRST:
-        p = (counts + m * p) / (counts.sum() + m)
+    for window in ((-1, 1), (-1, 1, 2), (-2, -1, 1), (-2, -1, 1, 2)):
+        p = refined(p, text, around, window, 3)
     if seen != VOCABULARY.mask:
-        n = len(known)
-        p = p * [0.5 * (t == seen) + 0.5 / n for t in known]
+        p = p * [0.5 * (t == seen) + 0.5 / len(p) for t in range(FIRST, V)]
     return p / p.sum()
 
 
+tokens = st.integers(FIRST, V - 1)
+neighbours = st.one_of(tokens, st.sampled_from([VOCABULARY.cls, VOCABULARY.mask]))
+
+
 @given(
-    text=st.lists(st.integers(FIRST, V - 1), min_size=3, max_size=40),
-    k=st.sampled_from([0.5, 3, 30]),
-    m=st.sampled_from([0.5, 3]),
-    around=st.tuples(*[st.sampled_from([2, 3, 4, *range(FIRST, V)])] * 2),
-    seen=st.sampled_from([VOCABULARY.mask, *range(FIRST, V)]),
+    text=st.lists(tokens, min_size=1, max_size=40),
+    around=st.tuples(*[neighbours] * 4),
+    seen=st.one_of(st.just(VOCABULARY.mask), tokens),
 )
 def test_counts_say_what_the_formulas_say(
-    text: list[int], k: float, m: float, around: tuple[int, int], seen: int
+    text: list[int], around: tuple[int, ...], seen: int
 ) -> None:
-    counts = two_sided["TwoSided"](np.array(text), VOCABULARY)
-    counts.smooth(k=k, m=m)
-    before, behind = around
-    inputs = np.array([[before, seen, behind]])
-    [p] = counts.probabilities(inputs, np.array([[IGNORED, FIRST, IGNORED]]))
+    counts = TwoSided(VOCABULARY, reach=2)
+    counts.count(np.array(text))
+    counts.trust = two_sided["Trust"](one=5, side=4, both=3)
+    inputs = np.array([[*around[:2], seen, *around[2:]]])
+    targets = np.where(np.arange(5) == 2, FIRST, IGNORED)[None]
+    [p] = counts.probabilities(inputs, targets)
     assert p.sum() == pytest.approx(1)
-    assert p[:FIRST].max() < 1e-7
-    # the specials have a trace of probability, 1e-9 in the counts
-    np.testing.assert_allclose(
-        p[FIRST:], expected(text, k, m, before, seen, behind), atol=1e-6
-    )
+    places = dict(zip((-2, -1, 1, 2), around, strict=True))
+    # the special tokens have a trace of probability: 1e-9 in the counts
+    assert p[:FIRST].max() < 1e-6
+    np.testing.assert_allclose(p[FIRST:], expected(text, places, seen), atol=1e-6)
+
+
+def test_a_place_at_the_edge_has_nothing_beyond_it() -> None:
+    counts = TwoSided(VOCABULARY, reach=2)
+    counts.count(VOCABULARY.encode("abcdabcd"))
+    inputs = np.full((1, 1), VOCABULARY.mask)
+    [p] = counts.probabilities(inputs, np.full((1, 1), FIRST))
+    np.testing.assert_allclose(p, counts.alone(), atol=1e-12)
 
 
 def test_a_shown_token_is_believed_as_often_as_it_is_true() -> None:
@@ -100,12 +112,14 @@ def test_a_shown_token_is_believed_as_often_as_it_is_true() -> None:
     assert abs(true - share) < 4 * np.sqrt(share * (1 - share) / n)
 
 
-def test_the_smoothing_is_chosen_without_a_look_at_more_than_its_tokens() -> None:
-    tokens = VOCABULARY.encode("abcd" * 60 + "dcba" * 60)
-    counts = two_sided["tuned"](tokens, VOCABULARY, 6)
-    whole = two_sided["TwoSided"](tokens, VOCABULARY)
-    np.testing.assert_array_equal(counts.pairs, whole.pairs)
-    assert counts.m in two_sided["M"]
+def test_all_tokens_are_counted_whatever_the_trust_was_chosen_by() -> None:
+    text = VOCABULARY.encode("abcd" * 60 + "dcba" * 60)
+    counts = two_sided["tuned"](text, VOCABULARY, reach=1, width=6)
+    whole = TwoSided(VOCABULARY, reach=1)
+    whole.count(text)
+    np.testing.assert_allclose(counts.alone(), whole.alone())
+    for name, values in two_sided["TRIED"].items():
+        assert getattr(counts.trust, name) in values
 
 
 uses = st.lists(
@@ -162,8 +176,6 @@ def test_the_names_are_those_of_every_language_once() -> None:
 
 
 def test_the_text_has_no_paragraph_twice() -> None:
-    pytest.importorskip("babel")
-    pytest.importorskip("matplotlib")
     lines = part("masked_words")["paragraphs"]().split("\n")
     assert len(set(lines)) == len(lines) > 1000
     assert not any(re.search(r"\s\s", line) for line in lines)

@@ -117,6 +117,12 @@ class Data(NamedTuple):
     batches: DataLoader  # to train on
     held_out_batches: list[Batch]  # in the order of the names
 
+    def most_frequent(self) -> NDArray[np.bool_]:
+        """Where the language of the most names is right, on what is held out."""
+        most = np.bincount(self.train.languages).argmax()
+        right: NDArray[np.bool_] = self.held_out.languages == most
+        return right
+
 
 def load_data(names: Names, vocabulary: Vocabulary, length: int, seed: int) -> Data:
     """Names as tokens between [CLS] and [SEP]; what is beyond `length` is cut off."""

@@ -47,11 +47,10 @@ from nn.trainer import Trainer
 from nn.transformer import Bert, BertConfig, BertForMaskedLM, sinusoids
 from nn.transformer.masking import MaskedBlocks, Tokens, masked, objective
 from nn.vocabulary import BERT, Vocabulary
-from two_sided import Probabilities, TwoSided, tuned
+from two_sided import Probabilities, tuned
 
 Batch = tuple[Tokens, Tokens]  # inputs and targets, both (B, T)
 T = 32  # tokens in a block, [CLS] and [SEP] included
-BASELINES = ("most frequent token", "counts of neighbours")
 STD = 0.04  # of the first weights: twice BERT's, which has six times the channels
 
 
@@ -71,7 +70,8 @@ class Text(NamedTuple):
 
 def paragraphs() -> str:
     """The corpus, a paragraph to a line, each once, with single spaces."""
-    pieces = re.split(r"\n\s*\n", default_corpus())
+    whole = re.sub(r"(?<=\w)-\n\s*", "-", default_corpus())  # read-only
+    pieces = re.split(r"\n\s*\n", whole)
     return "\n".join(dict.fromkeys(" ".join(piece.split()) for piece in pieces))
 
 
@@ -170,14 +170,18 @@ def score(guess: Guesser, text: Text, drawings: int | None = None) -> Score:
     return Score(hits.mean(), hits[masks].mean(), np.concatenate(losses).mean())
 
 
-def most_frequent(counts: TwoSided) -> Guesser:
-    """Always the same guess: how frequent each token is."""
+def baselines(text: Text) -> dict[str, Guesser]:
+    near, far = (tuned(text.train, text.vocabulary, reach, T - 2) for reach in (1, 3))
 
-    def guess(inputs: Tokens, targets: Tokens) -> Probabilities:
+    def most_frequent(inputs: Tokens, targets: Tokens) -> Probabilities:
         n = np.count_nonzero(targets != IGNORED)
-        return np.repeat(counts.alone[None], n, axis=0)
+        return np.repeat(near.alone()[None], n, axis=0)
 
-    return guess
+    return {
+        "most frequent token": most_frequent,
+        "counts, 1 each side": near.probabilities,
+        "counts, 3 each side": far.probabilities,
+    }
 
 
 # --- the two parts
@@ -193,21 +197,10 @@ def masked_words(options: MaskedWordsOptions) -> None:
         f"1. Words: {model.num_parameters():,} parameters, {len(text.train):,} tokens"
     )
     records = pretrain(model, text, options)
-    counts = tuned(text.train, text.vocabulary, T - 2)
-    guessers = {
-        BASELINES[0]: most_frequent(counts),
-        BASELINES[1]: counts.probabilities,
-        "BERT": probabilities_of(model),
-    }
+    guessers = baselines(text) | {"BERT": probabilities_of(model)}
     scores = {name: score(guess, text) for name, guess in guessers.items()}
-    draw_words(
-        folder / "masked_words.png",
-        records,
-        {name: (scores[name].everywhere, scores[name].loss) for name in BASELINES},
-        text.held_out[0],
-        {name: guessers[name](*text.held_out[0]) for name in ("BERT", BASELINES[1])},
-        text.vocabulary,
-    )
+    shown = {name: guess(*text.held_out[0]) for name, guess in guessers.items()}
+    draw_words(folder / "masked_words.png", records, scores, text, shown)
     report_words(scores, text)
 
     data = language_names.load_data(names, text.vocabulary, T, options.seed)
@@ -245,8 +238,7 @@ def report_languages(learned: dict[str, Learned], data: Data) -> None:
     def line(name: str, right: NDArray[np.bool_]) -> None:
         print(f"{name:<21} {right.mean():7.1%} {right[~shared].mean():9.1%}")
 
-    most = np.bincount(data.train.languages).argmax()
-    line("most frequent one", held_out.languages == most)
+    line("most frequent one", data.most_frequent())
     for name, result in learned.items():
         line(name, result.said == held_out.languages)
     best = held_out.best_possible(), held_out.at(~shared).best_possible()

@@ -1,12 +1,14 @@
 """What counting can say of a hidden token: the baseline of masked_words.py.
 
-The token t between p, the one before it, and n, the one behind it, by how often these
-were seen together. Where p or n is hidden itself, or an end, it is not known.
+The token t between those before it and those behind it, by how often these were seen
+together. What is hidden itself, or beyond an end, is not known.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import final
 
@@ -18,8 +20,19 @@ from nn.transformer.masking import Tokens, masked
 from nn.vocabulary import Vocabulary
 
 Probabilities = NDArray[np.float64]
-K = (3, 10, 30, 100)
-M = (1, 3, 10)
+Window = tuple[int, ...]  # places of a context, counted from t: (-2, -1) or (-1, 1)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How many counts the smaller context is worth, against those of the larger."""
+
+    one: float = 100  # a neighbour, against none
+    side: float = 30  # more neighbours on one side, against fewer
+    both: float = 3  # neighbours on both sides
+
+
+TRIED = {"one": (30, 100, 300), "side": (10, 30, 100), "both": (1, 3, 10)}
 
 
 @final
@@ -27,61 +40,87 @@ class TwoSided:
     """Counts of a text, smoothed towards what is known with less context.
 
     P(t)        (c(t) + 1/10) / (N + V/10)
-    P(t | p)    (c(p t) + k P(t)) / (c(p) + k), and P(t | n) likewise
-    Q(t | p n)  P(t | p) P(t | n) / P(t), over its sum: what both sides say, if t is
+    P(t | l)    (c(l t) + k P(t)) / (c(l) + k), l the token before t. With one more, L:
+                (c(L l t) + k P(t | l)) / (c(L l) + k); with those behind t likewise
+    Q(t | l r)  P(t | l) P(t | r) / P(t), over its sum: what both sides say, if t is
                 all that connects them
-    P(t | p n)  (c(p t n) + m Q(t | p n)) / (c(p . n) + m)
+    P(t | l r)  (c(l t r) + k Q(t | l r)) / (c(l . r) + k), and so on as l and r grow
+
+    Each k is one of `trust`; `reach` is how far l and r may grow.
     """
 
-    def __init__(self, tokens: Tokens, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, reach: int) -> None:
         self.vocabulary = vocabulary
         self.special = len(vocabulary.specials)  # the tokens below this one
-        V = len(vocabulary)
-        alone = np.bincount(tokens, minlength=V) + 0.1
-        alone[: self.special] = 1e-9  # they are never what was hidden
-        self.alone = alone / alone.sum()  # P(t): (V,)
-        self.pairs = np.zeros((V, V))
-        np.add.at(self.pairs, (tokens[:-1], tokens[1:]), 1)
-        self.between: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-        for p, t, n in np.stack([tokens[:-2], tokens[1:-1], tokens[2:]], 1).tolist():
-            self.between[p, n][t] += 1
-        self.smooth(k=30, m=3)
-
-    def smooth(self, k: float, m: float) -> None:
-        """How much to trust the smaller context: this many more counts go by it."""
-        self.after, self.before = (
-            self._smoothed(self.pairs, k),
-            self._smoothed(self.pairs.T, k),
+        self.trust = Trust()
+        sizes = range(1, reach + 1)
+        self.left: list[Window] = [tuple(range(-n, 0)) for n in sizes]
+        self.right: list[Window] = [tuple(range(1, n + 1)) for n in sizes]
+        pairs = sorted(
+            product(self.left, self.right), key=lambda pair: len(sum(pair, ()))
         )
-        self.m = m
+        self.both = [left + right for left, right in pairs]
+        self.reach = reach
+        self.each = np.full(len(vocabulary), 0.1)
+        self.each[: self.special] = 1e-9  # they are never what was hidden
+        self.counts: dict[tuple[Window, Window], Counter[int]] = defaultdict(Counter)
 
-    def _smoothed(self, pairs: Probabilities, k: float) -> Probabilities:
-        smoothed: Probabilities = pairs + k * self.alone
-        return smoothed / (pairs.sum(axis=1, keepdims=True) + k)
+    def count(self, tokens: Tokens) -> None:
+        """Count these (N,), too."""
+        np.add.at(self.each, tokens, 1)
+        padded = self._padded(tokens)
+        for window in self.left + self.right + self.both:
+            contexts = zip(*[self._at(padded, place) for place in window], strict=True)
+            for context, token in zip(contexts, tokens.tolist(), strict=True):
+                self.counts[window, context][token] += 1
+
+    def _padded(self, tokens: Tokens) -> Tokens:
+        """With tokens that are not known before (..., T) and behind it."""
+        around = [(0, 0)] * (tokens.ndim - 1) + [(self.reach, self.reach)]
+        return np.pad(tokens, around, constant_values=self.vocabulary.pad)
+
+    def _at(self, padded: Tokens, place: int) -> list[int]:
+        return padded[self.reach + place : len(padded) - self.reach + place].tolist()
+
+    def alone(self) -> Probabilities:
+        """P(t): (V,)."""
+        return self.each / self.each.sum()
 
     def probabilities(self, inputs: Tokens, targets: Tokens) -> Probabilities:
         """(N, V) for the N places that have a target, from the inputs alone."""
-        rows, columns = np.nonzero(targets != IGNORED)
-        before, behind = inputs[rows, columns - 1], inputs[rows, columns + 1]
-        p = self._known(self.after, before) * self._known(self.before, behind)
-        p /= self.alone
-        p /= p.sum(axis=1, keepdims=True)
-        for i, pair in enumerate(zip(before.tolist(), behind.tolist(), strict=True)):
-            counts = self.between.get(pair)  # none with a special token
-            if counts:
-                p[i] *= self.m
-                for token, count in counts.items():
-                    p[i, token] += count
-                p[i] /= counts.total() + self.m
-        return self._having_seen(inputs[rows, columns], p)
+        padded = self._padded(inputs)
+        alone = self.alone()
+        found = []
+        for row, column in np.argwhere(targets != IGNORED):
+            around = padded[row, column : column + 2 * self.reach + 1].tolist()
+            p = self._refined(alone, self.left, around)
+            p = p * self._refined(alone, self.right, around) / alone
+            found.append(self._refined(p / p.sum(), self.both, around))
+        return self._having_seen(inputs[targets != IGNORED], np.array(found))
 
-    def _known(self, table: Probabilities, tokens: Tokens) -> Probabilities:
-        special = (tokens < self.special)[:, None]
-        known: Probabilities = np.where(special, self.alone, table[tokens])
-        return known
+    def _refined(
+        self, p: Probabilities, windows: Iterable[Window], around: list[int]
+    ) -> Probabilities:
+        """P(t | the largest window) from p, what is known without these windows."""
+        for window in windows:
+            context = tuple(around[self.reach + place] for place in window)
+            counts = self.counts.get((window, context))
+            if counts and min(context) >= self.special:
+                k = self._trust(window)
+                p = k * p
+                n = len(counts)
+                tokens = np.fromiter(counts.keys(), np.int64, n)
+                p[tokens] += np.fromiter(counts.values(), np.float64, n)
+                p /= counts.total() + k
+        return p
+
+    def _trust(self, window: Window) -> float:
+        if window[0] < 0 < window[-1]:
+            return self.trust.both
+        return self.trust.one if len(window) == 1 else self.trust.side
 
     def _having_seen(self, seen: Tokens, p: Probabilities) -> Probabilities:
-        """P(t | p n, and what stands there): p (N, V) with Bayes' rule.
+        """P(t | l r, and what stands there): p (N, V) with Bayes' rule.
 
         [MASK] says nothing. Any other token is the true one half of the time; else it
         was drawn from all V, alike. So P(seen | t) is 1/2 [seen = t] + 1/2 1/V.
@@ -93,27 +132,28 @@ class TwoSided:
         return p / p.sum(axis=1, keepdims=True)
 
 
-def tuned(tokens: Tokens, vocabulary: Vocabulary, rows: int) -> TwoSided:
-    """Counts of the tokens (N,), smoothed as is best for their last tenth.
+def tuned(tokens: Tokens, vocabulary: Vocabulary, reach: int, width: int) -> TwoSided:
+    """Counts of the tokens (N,), with the trust that is best for their last tenth.
 
-    k and m are those that, with the other nine tenths counted, find the lowest
-    -log p of words hidden there. Blocks of `rows` tokens, as BERT's are.
+    Best is the lowest -log p of what is hidden there, in blocks of some width, when
+    only the rest is counted.
     """
     cut = len(tokens) * 9 // 10
-    trial = TwoSided(tokens[:cut], vocabulary)
-    last = tokens[cut : cut + (len(tokens) - cut) // rows * rows].reshape(-1, rows)
-    inputs, targets = masked(last, vocabulary, np.random.default_rng(0))
+    counts = TwoSided(vocabulary, reach)
+    counts.count(tokens[:cut])
+    last = tokens[cut:]
+    blocks = last[: len(last) // width * width].reshape(-1, width)
+    inputs, targets = masked(blocks, vocabulary, np.random.default_rng(0))
+    truth = targets[targets != IGNORED]
 
-    def loss(settings: tuple[int, int]) -> float:
-        trial.smooth(*settings)
-        return surprise(trial.probabilities(inputs, targets), targets)
+    def loss(trust: Trust) -> float:
+        counts.trust = trust
+        p = counts.probabilities(inputs, targets)
+        return float(-np.log(p[np.arange(len(p)), truth]).mean())
 
-    counts = TwoSided(tokens, vocabulary)
-    counts.smooth(*min(product(K, M), key=loss))
+    trust = counts.trust
+    for name, values in TRIED.items():  # one after the other
+        trust = min([replace(trust, **{name: k}) for k in values], key=loss)
+    counts.trust = trust
+    counts.count(last)
     return counts
-
-
-def surprise(p: Probabilities, targets: Tokens) -> float:
-    """The mean of -log p(target), of p (N, V)."""
-    found = targets[targets != IGNORED]
-    return float(-np.log(p[np.arange(len(found)), found]).mean())
