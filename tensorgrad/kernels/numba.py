@@ -7,6 +7,7 @@ from .numba_elementwise import (
     gelu_erf_backward,
     gelu_tanh,
     gelu_tanh_backward,
+    where,
 )
 from .numba_elementwise import erf_values as erf
 from .numba_index import cross_entropy, cross_entropy_backward, fold, scatter_add_rows
@@ -52,4 +53,5 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "sum_rows",
+    "where",
 ]

@@ -97,6 +97,35 @@ def erf_values(x):
 
 
 @compiled
+def _where(condition, x, y, out):
+    for i in range(out.size):
+        out[i] = x[i] if condition[i] else y[i]
+
+
+@compiled
+def _where_else(condition, x, y, out):
+    for i in range(out.size):
+        out[i] = x[i] if condition[i] else y
+
+
+def where(condition, x, y):
+    """A select without branches: NumPy's mispredicts one at every other element."""
+    arrays = [side for side in (x, y) if type(side) not in (int, float)]
+    like = (condition.shape, np.result_type(x, y))
+    if condition.dtype != bool or any((a.shape, a.dtype) != like for a in arrays):
+        return reference.where(condition, x, y)
+    out = np.empty(*like)
+    flat, t = out.reshape(-1), out.dtype.type
+    if len(arrays) == 2:
+        _where(_flat(condition), _flat(x), _flat(y), flat)
+    elif arrays[0] is x:
+        _where_else(_flat(condition), _flat(x), t(y), flat)
+    else:
+        _where_else(~_flat(condition), _flat(y), t(x), flat)
+    return out
+
+
+@compiled
 def _adamw(param, grad, m, v, scale, keep, rest1, beta2, step_size, root, eps):
     t = param.dtype.type
     scale, keep, rest1, step_size = t(scale), t(keep), t(rest1), t(step_size)

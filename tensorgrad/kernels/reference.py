@@ -196,3 +196,8 @@ def sum_rows(g):
     """The sum over rows, (N, C) -> (C,): the gradient of a bias."""
     # BLAS reads each row once, in vectors: three times as fast as add.reduce
     return np.ones(len(g), g.dtype) @ g
+
+
+def where(condition, x, y):
+    """x where the condition holds, else y, with NumPy's broadcasting."""
+    return np.where(condition, x, y)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..kernels import kernel
 from ..op import primitive
 from .compare import logical_and
 
@@ -203,7 +204,8 @@ def where(condition, x, y):
     >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0.0)
     Tensor([1., 0.], dtype=float32)
     """
-    return np.where(condition, x, y)
+    array = x if isinstance(x, np.ndarray) else y
+    return kernel("where", np.asarray(array))(condition, x, y)
 
 
 where.gradient(

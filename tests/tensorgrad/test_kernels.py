@@ -28,7 +28,7 @@ NAMES = [
     *("log_softmax", "log_softmax_backward", "cross_entropy"),
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
-    *("batch_norm", "batch_norm_backward", "channel_moments", "fold"),
+    *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
 ]
 
 
@@ -128,6 +128,20 @@ def test_elementwise(make, shape, huge):
         assert_agree(name, x)
         assert_agree(f"{name}_backward", g, x)
     assert_agree("erf", x)
+
+
+@needs_numba
+@given(sources(), shapes | st.just(()), st.sampled_from([0, 0.0, -math.inf, 2.5]))
+def test_where(make, shape, other):
+    x, y = make(*shape), make(*shape)
+    condition = make(*shape) > 0
+    for sides in (x, y), (x, other), (other, y):
+        assert_agree("where", condition, *sides)
+    # what is broadcast, or no boolean, or of two dtypes, is left to NumPy
+    assert_agree("where", condition, x, y[..., :1] if y.ndim else y)
+    assert_agree("where", condition.astype(np.int8), x, other)
+    assert_agree("where", condition, x, y.astype(np.float16))
+    assert_agree("where", condition, x, np.float64(other))
 
 
 @needs_numba
