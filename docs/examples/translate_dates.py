@@ -9,8 +9,9 @@ languages that it was? And languages that it was never shown, where it can only 
 what they have in common with others? These are whole languages: where two name all
 months alike, as Spanish and Galician do, both are held out or none.
 
-Not every string has an answer: "4 Mar 1980" is in March for most, and in May in Teso,
-whose May is Marwet. How many strings are so is counted, as no model can be sure there.
+Not every string need have an answer: 03/04/2021 has two, which is why the format that
+CLDR calls short is left out. How many of the others are so is counted, over all these
+languages, as no model can be sure there.
 
 The pictures show where the decoder looks (its cross-attention) as it writes, and how
 well each of the languages that it never saw is read. What is trained is a run like
