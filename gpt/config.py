@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from nn.presets import preset
 from tensorgrad.errors import ConfigError
 
 
@@ -43,9 +44,7 @@ class GPTConfig:
     @classmethod
     def preset(cls, name: str, **changes: Any) -> GPTConfig:
         """A named size with some fields changed: `GPTConfig.preset("gpt2-xl")`."""
-        if name not in PRESETS:
-            raise ConfigError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
-        return replace(PRESETS[name], **changes)
+        return preset(PRESETS, name, **changes)
 
 
 # Radford et al., Language Models are Unsupervised Multitask Learners, table 2.

@@ -6,7 +6,7 @@ Language Understanding, arXiv 1810.04805.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 from tensorgrad import Tensor
-from tensorgrad.errors import ConfigError, InputError
+from tensorgrad.errors import InputError
 
 from .. import init
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng, positive
 from ..module import Module
 from ..norms import LayerNorm
+from ..presets import preset
 from .blocks import (
     ACTIVATIONS,
     Activation,
@@ -65,9 +66,7 @@ class BertConfig(BlockConfig):
     @classmethod
     def preset(cls, name: str, **changes: Any) -> BertConfig:
         """A named size with some fields changed: `preset("tiny", vocab_size=1000)`."""
-        if name not in PRESETS:
-            raise ConfigError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
-        return replace(PRESETS[name], **changes)
+        return preset(PRESETS, name, **changes)
 
 
 # Devlin et al., section 3; tiny is the smallest of Turc et al., arXiv 1908.08962.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..evaluation import evaluating
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
 from ..norms import LayerNorm
+from ..presets import preset
 from .blocks import (
     BlockConfig,
     DecoderBlock,
@@ -111,9 +112,7 @@ class TransformerConfig(BlockConfig):
     @classmethod
     def preset(cls, name: str, **changes: Any) -> TransformerConfig:
         """A named size with some fields changed: `preset("big", vocab_size=32000)`."""
-        if name not in PRESETS:
-            raise ConfigError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
-        return replace(PRESETS[name], **changes)
+        return preset(PRESETS, name, **changes)
 
 
 # Vaswani et al., table 3; big is trained with more dropout (section 5.4).
