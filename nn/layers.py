@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import tensorgrad as tg
 from tensorgrad import Tensor
@@ -175,13 +176,29 @@ class Dropout(Module):
         """What x is multiplied by; None where nothing is dropped."""
         if not self.training or self.p == 0:
             return None
-        kept = self.rng.random(shape, np.float32) >= self.p
+        kept = passed(self.p, shape, self.rng)
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
         # a Tensor: a graph may keep it without a copy
         return wrap(np.multiply(kept, scale, dtype=dtype))
 
     def extra_repr(self) -> str:
         return f"{self.p}"
+
+
+def passed(
+    p: float, shape: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Booleans that are each False with probability p.
+
+    The first 16 bits of a number from 0 to 1 decide nearly all; only for those that
+    begin as p does is more drawn. That takes two thirds of the time of whole numbers.
+    """
+    first, rest = divmod(p * (1 << 16), 1)
+    begins = rng.integers(0, 1 << 16, shape, np.uint16)
+    kept = np.asarray(begins > int(first))
+    undecided = np.flatnonzero(begins == int(first))
+    kept.flat[undecided] = rng.random(undecided.size) >= rest
+    return kept
 
 
 class Flatten(Module):

@@ -1,5 +1,6 @@
 """Layers against their formulas and PyTorch's, and what they refuse."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 import nn
 import tensorgrad as tg
 from nn import Dropout, Embedding, Linear, ModuleList, Sequential
+from nn.layers import passed
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
 from tests.nn.beside import compare
@@ -87,6 +89,13 @@ def test_dropout_zeroes_or_scales_and_sends_the_gradient_the_same_way(
         np.testing.assert_allclose(out.data[kept], 2 / (1 - p))
     np.testing.assert_allclose(x.grad.data * 2, out.data)
     assert abs(kept.mean() - (1 - p)) < 0.11  # five standard deviations of 600 draws
+
+
+def test_a_probability_finer_than_sixteen_bits_is_kept() -> None:
+    p = 0.5 / (1 << 16)  # cut to 16 bits it is 0, rounded up it is twice as much
+    n = 8_000_000
+    dropped = n - np.count_nonzero(passed(p, (n,), np.random.default_rng(0)))
+    assert abs(dropped - n * p) < 4 * math.sqrt(n * p)
 
 
 def test_dropout_draws_from_its_generator_alone_and_keeps_float32() -> None:
