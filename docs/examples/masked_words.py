@@ -12,13 +12,14 @@
 2. The encoder gets a new head, and both are trained to tell which language the name
    of a country or a language is in ("Norvège", "norvegese"; language_names.py). The
    same model without the pre-training gets as many steps. The text was English, and
-   of other alphabets the model has seen only single bytes: what is there to transfer?
+   of other alphabets the model has seen only single bytes; yet it helps, by about ten
+   points of a hundred.
 
 A small BERT learns little at first: what is hidden says nothing itself, and until
 attention has learned to look at its neighbours, nothing else does. Two settings
 shorten that time, both in `new_model`: larger first weights, and positions that begin
 as sine waves, so that "one place back" is the same turn everywhere. Without one of
-them, the model was right half as often after 1,500 steps.
+them, the model was right half as often about [MASK] after 1,500 steps (one seed).
 """
 
 from __future__ import annotations
