@@ -198,6 +198,8 @@ def check_pipeline(found: Any) -> tuple[Pipeline, dict[str, int]]:
     longest = model.get("max_input_chars_per_word", 0)
     if type(longest) is not int or not 0 <= longest <= LONGEST_WORD:
         raise DataError(f"words of {longest!r:.40} characters; {LONGEST_WORD} at most")
+    if model["type"] == "BPE" and model.get("continuing_subword_prefix"):
+        raise DataError("byte-pair encoding with a prefix, which none published has")
     if "dropout" in model:
         model["dropout"] = None
     pipeline = {**_pipeline(model), **found, "model": model}
@@ -232,14 +234,15 @@ def _check_part(part: str, found: Any, depth: int = 0) -> None:
     if found is None and part != "model":
         return
     kind = found.get("type") if isinstance(found, dict) else found
-    if not isinstance(kind, str) or kind not in KNOWN[part] or depth > 3:
+    known = isinstance(kind, str) and kind in KNOWN[part]
+    if not known or not isinstance(found, dict) or depth > 3:
         raise DataError(
             f"{part} {kind!r:.40} is none of {', '.join(sorted(KNOWN[part]))}, which "
             "GPT-1's, GPT-2's and BERT's kinds of tokenizer need"
         )
     if kind == "Sequence":
-        [steps] = [v for k, v in found.items() if k != "type"] or [None]
-        if not isinstance(steps, list):
+        steps = [value for key, value in found.items() if key != "type"]
+        if len(steps) != 1 or not isinstance(steps[0], list):
             raise DataError(f"{part}: a sequence is a list of steps: edited")
-        for step in steps:
+        for step in steps[0]:
             _check_part(part, step, depth + 1)

@@ -328,13 +328,24 @@ def test_files_that_cannot_be_read(
         ({"normalizer": {"type": "Replace"}}, "normalizer 'Replace' is none"),
         ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": 3}}, "list of steps"),
         ({"pre_tokenizer": {"type": "Sequence"}}, "list of steps"),
-        ({"pre_tokenizer": "ByteLevel"}, "not a tokenizer that the package"),
+        ({"pre_tokenizer": "ByteLevel"}, "pre_tokenizer 'ByteLevel' is none"),
         ({"decoder": {"type": "Metaspace"}}, "decoder 'Metaspace' is none"),
         ({"decoder": {"type": "WordPiece", "prefix": 3}}, "not a tokenizer that"),
         ({"added_tokens": {"a": 1}}, "a vocabulary maps tokens to numbers"),
         ({"added_tokens": [3]}, "is no added token"),
         ({"added_tokens": [{"id": 7, "content": "the"}]}, "token 7 and another"),
         ({"version": "9.0"}, "not a tokenizer that"),
+        # it would end the process in the package, when the merges are read
+        (
+            {
+                "model": {
+                    **{"type": "BPE", "continuing_subword_prefix": "aaaaaa"},
+                    **{"vocab": {"é": 0, "\xa0": 1}, "merges": [["é", "\xa0"]]},
+                },
+                "added_tokens": [],
+            },
+            "with a prefix",
+        ),
     ],
 )
 def test_a_tokenizer_json_of_another_shape(
@@ -429,3 +440,31 @@ def test_a_damaged_file_is_read_or_refused(
             assert "\n" not in str(error)  # noqa: PT017
 
     survives()
+
+
+parts = st.sampled_from(["added_tokens", "normalizer", "decoder", "model", "version"])
+steps = st.sampled_from(
+    [{"type": kind} for kind in ("NFKC", "ByteLevel", "Fuse", "Whitespace", "Sequence")]
+    + [{"type": "BPEDecoder", "suffix": "a"}, {"type": "Strip", "strip_left": True}]
+)
+values = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | steps
+inner = st.dictionaries(
+    st.sampled_from(["type", "prefix", "suffix", "unk_token", "lowercase", "cleanup"]),
+    values | st.lists(values, max_size=2),
+)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(["gpt2", "gpt1", "bert"]), parts, values | inner)
+def test_another_part_is_read_or_refused(kind: str, part: str, value: Any) -> None:
+    saved = json.loads(json_of(kind))
+    pipeline = saved["pipeline"]
+    edited = isinstance(value, dict) and isinstance(pipeline[part], dict)
+    pipeline[part] = {**pipeline[part], **value} if edited else value
+    try:
+        tokenizer = tokenizer_from_json(json.dumps(saved))
+        tokens, stream = tokenizer.encode("The étude [SEP] 你好"), tokenizer.stream()
+    except DataError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - the rest may pass
+    else:
+        assert stream.feed(tokens) + stream.finish() == tokenizer.decode(tokens)
