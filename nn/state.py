@@ -69,3 +69,17 @@ def differences(
         "wrong": wrong,
     }
     return "; ".join(f"{k}: {', '.join(found)}" for k, found in parts.items() if found)
+
+
+def hold(tensor: Any, array: NDArray[Any]) -> None:
+    """Let a parameter or buffer stand for this array from now on, without a copy.
+
+    Its gradient is forgotten. If the array is a view of something, such as a mapped
+    file, the first write goes into a copy: see `writable`.
+    """
+    tracked = tensor.requires_grad
+    # a leaf's place in the graph knows its shape and dtype: give it a new one
+    tensor.requires_grad = False
+    tensor._data = array
+    tensor.requires_grad = tracked
+    tensor.zero_grad()

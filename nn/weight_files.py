@@ -1,0 +1,237 @@
+"""Weights in safetensors files: mapped into memory, so that nothing is read twice."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from tensorgrad.errors import CheckpointError
+
+from .text import StrPath, reason, sync
+
+Array = NDArray[Any]
+
+FILE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PIECE = 1 << 20  # bytes
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+# How safetensors name what NumPy can hold; BF16 is the upper half of an F32.
+DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+}
+
+
+@final
+@dataclass(frozen=True)
+class Entry:
+    """Where a tensor lies in its file."""
+
+    file: MappedFile
+    kind: str  # a key of DTYPES
+    shape: tuple[int, ...]
+    start: int  # bytes from the beginning of the file
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """What its bytes are in the file."""
+        return np.dtype(DTYPES[self.kind])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What it is read as: halves become float32, in which we compute."""
+        halves = ("F16", "BF16")
+        return np.dtype("<f4") if self.kind in halves else self.stored
+
+    def read(self) -> Array:
+        """Its numbers: a read-only view of the file; of halves an array of its own."""
+        stored = self.stored
+        count = int(np.prod(self.shape, dtype=np.int64))
+        if self.kind in ("F16", "BF16"):  # read, not mapped: its pages would stay
+            halves = np.fromfile(self.file.path, stored, count, offset=self.start)
+            if self.kind == "BF16":
+                return (halves.astype("<u4") << 16).view("<f4").reshape(self.shape)
+            return halves.astype("<f4").reshape(self.shape)
+        view = np.frombuffer(self.file.memory, stored, count, self.start)
+        view = view if view.flags.aligned else view.copy()
+        return view.reshape(self.shape)
+
+    def equals(self, other: Entry) -> bool:
+        """Whether both hold the same bytes; they are read in pieces, and not kept."""
+        if (self.kind, self.shape) != (other.kind, other.shape):
+            return False
+        size = int(np.prod(self.shape, dtype=np.int64)) * self.stored.itemsize
+        with self.file.path.open("rb") as mine, other.file.path.open("rb") as theirs:
+            mine.seek(self.start)
+            theirs.seek(other.start)
+            pieces = (min(PIECE, size - at) for at in range(0, size, PIECE))
+            return all(mine.read(n) == theirs.read(n) for n in pieces)
+
+
+@final
+class MappedFile:
+    """One safetensors file: its tensors, once the package has found the file sound.
+
+    CheckpointError names the file and what is wrong with it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                header = int.from_bytes(file.read(8), "little")
+            with safetensors.safe_open(path, "numpy") as content:
+                names = content.offset_keys()
+                parts = {name: content.get_slice(name) for name in names}
+                facts = {n: (p.get_dtype(), p.get_shape()) for n, p in parts.items()}
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
+        except SafetensorError as error:
+            raise CheckpointError(
+                f"{path}: damaged, or no safetensors file: {error}. Copy it again?"
+            ) from None
+        # The package has checked that they follow each other without a gap.
+        start = 8 + header
+        self.entries: dict[str, Entry] = {}
+        for name, (kind, shape) in facts.items():
+            if kind not in DTYPES:
+                raise CheckpointError(
+                    f"{path}: {name} holds {kind}, which is not read. Save it as "
+                    f"one of {', '.join(DTYPES)}"
+                )
+            self.entries[name] = Entry(self, kind, tuple(shape), start)
+            start += (
+                int(np.prod(shape, dtype=np.int64)) * np.dtype(DTYPES[kind]).itemsize
+            )
+
+    @cached_property
+    def memory(self) -> mmap.mmap | bytes:
+        """The file's bytes, of which only those looked at are ever read."""
+        with self.path.open("rb") as file:
+            if not file.seek(0, 2):
+                return b""
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+@final
+class WeightFiles(Mapping[str, Array]):
+    """The tensors of a checkpoint by name, read when asked for.
+
+    `path` is a safetensors file, or a folder with `model.safetensors`, or with
+    `model.safetensors.index.json` and the files that it names. Float32 and float64
+    are views of the mapped file, which must not be written to meanwhile; replacing it
+    by another is no harm. CheckpointError for what is missing or damaged; nothing is
+    ever unpickled.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = Path(path)
+        self.entries: dict[str, Entry] = {}
+        for file in weight_files(self.path):
+            self.entries |= MappedFile(file).entries
+
+    def __getitem__(self, name: str) -> Array:
+        return self.entries[name].read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The safetensors files that a path stands for."""
+    if path.is_dir():
+        if (path / FILE).exists():
+            return [path / FILE]
+        if (path / INDEX).exists():
+            return shards(path / INDEX)
+        raise no_weights(path)
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file or folder")
+    if path.name.endswith(".index.json"):
+        return shards(path)
+    if any(path.match(pattern) for pattern in PICKLED):
+        raise pickled(path)
+    return [path]
+
+
+def shards(index: Path) -> list[Path]:
+    """The files that an index names, beside it."""
+    names = read_object(index).get("weight_map")
+    if not isinstance(names, dict) or not all(
+        isinstance(name, str) and re.fullmatch(r"[^/\\:]+\.safetensors", name)
+        for name in names.values()
+    ):
+        raise CheckpointError(
+            f"{index}: its weight_map should give each tensor's file, a name that ends "
+            "in .safetensors"
+        )
+    return [index.parent / name for name in sorted(set(names.values()))]
+
+
+def no_weights(folder: Path) -> CheckpointError:
+    for pattern in PICKLED:
+        for path in sorted(folder.glob(pattern)):
+            return pickled(path)
+    return CheckpointError(f"{folder}: holds no {FILE} and no {INDEX}")
+
+
+def pickled(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: a pickle, which could run any program, is never opened here. "
+        "Convert it where you trust it: transformers' "
+        f"AutoModel.from_pretrained(FOLDER).save_pretrained(NEW) writes {FILE}"
+    )
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; CheckpointError if there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: not an object in JSON, but {content!r:.40}")
+    return content
+
+
+def write_weights(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write a safetensors file, in one step: after a kill it is the old or the new."""
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        # the metadata is what transformers asks for
+        safetensors.numpy.save_file(whole, temporary, {"format": "pt"})
+        sync(temporary)
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise CheckpointError(f"{path}: cannot be written: {why}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
