@@ -12,8 +12,8 @@ def _scores(q, k, mask, causal, scale):
         if mask.dtype == bool:
             mask = np.where(mask, q.dtype.type(0), lowest)
         scores = scores + mask
-    if causal:
-        queries, keys = scores.shape[-2:]
+    queries, keys = scores.shape[-2:]
+    if causal and queries > 1:  # a single one sees all keys
         ahead = ~np.tri(queries, keys, keys - queries, dtype=bool)
         scores = np.where(ahead, lowest, scores)
     return scores.astype(q.dtype, copy=False)
