@@ -20,10 +20,8 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tensorgrad.errors import ConfigError
-
-from .subwords import LETTERS, LONGEST, SubwordTokenizer
-from .tokenizer import Tokenizer, utf8
+from .subwords import LETTERS, LONGEST, SubwordTokenizer, check_vocab_size
+from .tokenizer import Tokenizer, after_a_word, recut, utf8
 
 Pair = tuple[int, int]
 CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
@@ -56,9 +54,8 @@ class BytePairTokenizer(Tokenizer):
     @classmethod
     def train(cls, text: Iterable[str], vocab_size: int) -> BytePairTokenizer:
         """The merges that `SubwordTokenizer.train` finds, by counting anew for each."""
-        if vocab_size < 256:
-            raise ConfigError(f"vocab_size={vocab_size}: 256 bytes are tokens already")
-        pieces = [text] if isinstance(text, str) else text
+        check_vocab_size(vocab_size)
+        pieces = recut(text, after_a_word)
         counts = Counter(word for piece in pieces for word in words(piece))
         parts = {word: list(utf8(word)) for word in counts}
         merges: list[Pair] = []
@@ -91,6 +88,9 @@ class BytePairTokenizer(Tokenizer):
             i = turns.index(first)
             parts[i : i + 2] = [self._makes[self.merges[first]]]
         return parts
+
+    def settled(self, text: str) -> int:
+        return after_a_word(text)
 
     def to_bytes(self, tokens: ArrayLike) -> bytes:
         return self._same.to_bytes(tokens)
