@@ -15,13 +15,13 @@ from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
 
 from .. import init
+from ..activations import ACTIVATIONS
 from ..layers import Dropout, Embedding, Linear, Rng, positive
 from ..module import Module
 from ..norms import LayerNorm
 from ..published import ConfigFile, Layout, Pretrained
 from . import published_bert
 from .bert import Bert, like
-from .blocks import ACTIVATIONS
 from .config import BertConfig
 
 

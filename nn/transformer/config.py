@@ -7,8 +7,9 @@ from typing import Any, Literal, get_args
 
 from tensorgrad.errors import ConfigError
 
+from ..activations import Activation
 from ..presets import preset
-from .blocks import Activation, BlockConfig, divided, token_of, whole_number
+from .blocks import BlockConfig, divided, token_of, whole_number
 
 Positions = Literal["sinusoidal", "sinusoidal_halves", "learned"]
 

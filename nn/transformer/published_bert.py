@@ -1,8 +1,8 @@
 """BERT's checkpoints as Hugging Face publishes them: names, settings, and heads.
 
 Read are all of BERT's settings but these, which ConfigError names: positions that are
-not absolute, a BERT that decodes, heads that were pruned, and activations that are not
-among `ACTIVATIONS`. Old files, with names in gamma and beta, are read as well.
+not absolute, a BERT that decodes, heads that were pruned, no padding, and activations
+that are not among `PUBLISHED`. Old files, with gamma and beta, are read as well.
 """
 
 from __future__ import annotations
@@ -13,22 +13,11 @@ from typing import Any
 
 from tensorgrad.errors import ConfigError
 
+from ..activations import PUBLISHED
 from ..published import ConfigFile, Layout, Rules
 from ..weight_files import Entry
 from .config import BertConfig
 
-# what config.json calls an activation, and we
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_python": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_python_tanh": "gelu_tanh",
-    "gelu_accurate": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
 FIELDS = {
     "vocab_size": "vocab_size",
     "d_model": "hidden_size",
@@ -82,16 +71,16 @@ def read(content: ConfigFile) -> BertConfig:
     fields = {
         ours: content.get(name, getattr(usual, ours)) for ours, name in FIELDS.items()
     }
-    activation: Any = content.named("hidden_act", usual.activation, ACTIVATIONS)
+    activation: Any = content.named("hidden_act", usual.activation, PUBLISHED)
     return BertConfig(activation=activation, **fields)
 
 
 def write(config: BertConfig) -> dict[str, Any]:
     """Its config.json; ConfigError for what BERT's can't say."""
     cannot_say(config, "BERT's", norm_first=False, activation_dropout=0.0)
-    activations = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
+    activation = {"gelu_tanh": "gelu_new"}.get(config.activation, config.activation)
     return {
-        "hidden_act": activations[config.activation],
+        "hidden_act": activation,
         **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
     }
 
@@ -174,6 +163,8 @@ def tied_or_not(layout: Layout) -> tuple[Layout, Layout]:
         applies=lambda config: not config.tie_output,
         names=((r"^words\.output\.", "cls.predictions.decoder."), *layout.names),
         stand_ins={own: bias},  # one tensor in files of old
+        # theirs has a second bias, of which it makes no use
+        completed=lambda config, arrays: {**arrays, bias: arrays[own]},
     )
     tied = replace(layout, applies=lambda c: c.tie_output, aliases={own: bias})
     return tied, untied

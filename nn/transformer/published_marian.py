@@ -2,7 +2,7 @@
 
 Read are all settings but these, which ConfigError names: layers that are dropped in
 training, no padding, several tokens that end a text, activations that are not among
-`ACTIVATIONS`, and what the first versions could say but never used: norms elsewhere,
+`PUBLISHED`, and what the first versions could say but never used: norms elsewhere,
 positions that are learnt.
 """
 
@@ -13,14 +13,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorgrad.errors import ConfigError
 
+from ..activations import PUBLISHED
 from ..published import ConfigFile, Layout, Rules
 from ..weight_files import Entry
 from .config import TransformerConfig
 from .positions import sinusoid_halves
-from .published_bert import ACTIVATIONS, cannot_say
+from .published_bert import cannot_say
 
 # ours -> theirs, and what a file that lacks it means
 FIELDS: dict[str, tuple[str, Any]] = {
@@ -76,7 +78,7 @@ def read(content: ConfigFile) -> TransformerConfig:
         if content.fields.get(name, 0) is None:
             raise ConfigError(f"{name}=None is not supported: name a token")
     fields = {ours: content.get(*theirs) for ours, theirs in FIELDS.items()}
-    activation: Any = content.named("activation_function", "gelu", ACTIVATIONS)
+    activation: Any = content.named("activation_function", "gelu", PUBLISHED)
     target_size = content.get("decoder_vocab_size", fields["vocab_size"])
     share = content.get("share_encoder_decoder_embeddings", True)
     if share and target_size != fields["vocab_size"]:
@@ -126,7 +128,7 @@ def write(config: TransformerConfig) -> dict[str, Any]:
     )
     if not config.tie_output:
         cannot_say(config, "Marian's, with tie_output=False,", share_embeddings=False)
-    activations = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
+    usual = {"silu": "swish", "gelu_tanh": "gelu_new"}
     same = {"decoder_n_head": config.n_head, "decoder_d_ff": config.d_ff}
     fields = {
         theirs: getattr(config, ours) or same.get(ours, getattr(config, ours))
@@ -134,12 +136,22 @@ def write(config: TransformerConfig) -> dict[str, Any]:
     }
     return {
         **fields,
-        "activation_function": activations[config.activation],
+        "activation_function": usual.get(config.activation, config.activation),
         "decoder_vocab_size": config.target_size,
         "share_encoder_decoder_embeddings": config.share_embeddings,
         "is_encoder_decoder": True,
         "forced_eos_token_id": config.eos,
     }
+
+
+def with_bias(
+    config: TransformerConfig, arrays: dict[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """A bias of zeros for a model that has none: the format always has it."""
+    if config.output_bias:
+        return arrays
+    dtype = next(iter(arrays.values())).dtype
+    return {**arrays, "final_logits_bias": np.zeros((1, config.target_size), dtype)}
 
 
 SHARED = Layout(
@@ -156,6 +168,7 @@ SHARED = Layout(
     aliases={"encoder.embed_tokens.weight": "shared.weight"},
     applies=lambda config: config.share_embeddings,
     seen=seen,
+    completed=with_bias,
 )
 SEPARATE = replace(
     SHARED,
