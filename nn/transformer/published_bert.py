@@ -64,6 +64,7 @@ def read(content: ConfigFile) -> BertConfig:
         is_decoder=False,
         add_cross_attention=False,
         pruned_heads={},
+        quantization_config=None,
     )
     if content.fields.get("pad_token_id", 0) is None:
         raise ConfigError("pad_token_id=None is not supported: name a token")

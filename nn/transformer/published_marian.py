@@ -73,6 +73,7 @@ def read(content: ConfigFile) -> TransformerConfig:
         add_final_layer_norm=False,
         add_bias_logits=False,
         static_position_embeddings=True,
+        quantization_config=None,
     )
     for name in ("pad_token_id", "eos_token_id", "decoder_start_token_id"):
         if content.fields.get(name, 0) is None:
