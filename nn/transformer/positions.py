@@ -23,11 +23,15 @@ def sinusoids(length: int, d_model: int) -> NDArray[np.float64]:
     >>> sinusoids(2, 4).round(3).tolist()
     [[0.0, 1.0, 0.0, 1.0], [0.841, 0.54, 0.01, 1.0]]
     """
-    if d_model % 2:
-        raise ConfigError(f"sinusoids come in pairs: d_model={d_model} must be even")
+    in_pairs(d_model)
     wavelengths = 10000.0 ** (np.arange(0, d_model, 2) / d_model)
     angles = np.arange(length)[:, None] / wavelengths  # (length, d_model / 2)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, d_model)
+
+
+def in_pairs(d_model: int) -> None:
+    if d_model % 2:
+        raise ConfigError(f"sinusoids come in pairs: d_model={d_model} must be even")
 
 
 def sinusoid_halves(length: int, d_model: int) -> NDArray[np.float32]:
@@ -52,9 +56,10 @@ class SinusoidalPositions(Module):
 
     def __init__(self, max_length: int, d_model: int, *, halves: bool = False) -> None:
         positive("SinusoidalPositions", max_length=max_length, d_model=d_model)
+        in_pairs(d_model)
         self.max_length, self.d_model = max_length, d_model
         self.make = sinusoid_halves if halves else sinusoids
-        self.table: NDArray[Any] = self.make(0, d_model)
+        self.table: NDArray[Any] = np.zeros((0, d_model))
 
     def forward(self, x: Any, positions: ArrayLike) -> Any:
         positions = np.asarray(positions)
