@@ -145,8 +145,8 @@ class EncoderBlock(Module):
 class DecoderCache:
     """What a decoder block keeps between tokens: see `KeyValueCache`."""
 
-    def __init__(self) -> None:
-        self.of_itself = KeyValueCache()
+    def __init__(self, capacity: int = 0) -> None:
+        self.of_itself = KeyValueCache(capacity)
         self.of_memory = FixedCache()
 
     def select(self, rows: Any) -> None:

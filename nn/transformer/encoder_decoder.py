@@ -141,9 +141,15 @@ class Transformer(Pretrained):
         embedded: Tensor = self.dropout(add_positions(x, place))
         return embedded
 
-    def start(self, source: ArrayLike, source_mask: Any = None) -> DecoderState:
-        """Read sources (B, S), for `nn.decoding` to write their targets."""
-        return DecoderState(self, source, source_mask)
+    def start(
+        self, source: ArrayLike, source_mask: Any = None, capacity: int | None = None
+    ) -> DecoderState:
+        """Read sources (B, S), for `nn.decoding` to write their targets.
+
+        With `capacity`, memory for targets of so many tokens, at most the context, is
+        there from the start; else it doubles as it fills.
+        """
+        return DecoderState(self, source, source_mask, capacity)
 
 
 @final
@@ -155,14 +161,21 @@ class DecoderState:
     """
 
     def __init__(
-        self, model: Transformer, source: ArrayLike, source_mask: Any = None
+        self,
+        model: Transformer,
+        source: ArrayLike,
+        source_mask: Any = None,
+        capacity: int | None = None,
     ) -> None:
         self.model = model
         self.source_mask = model.mask_of(source, source_mask)
-        with evaluating(model), tg.no_grad():
+        self._modules = list(model.modules())
+        with evaluating(self._modules), tg.no_grad():
             self.memory = model.encode(source, self.source_mask)
         self.times = Times()
-        self.caches = [DecoderCache() for _ in model.decoder]
+        room = min(capacity or 0, model.config.max_length)
+        self.caches = [DecoderCache(room) for _ in model.decoder]
+        self._sources = np.arange(len(self.source_mask))  # (N,): that of each target
 
     @tg.no_grad()
     def advance(self, tokens: ArrayLike, real: ArrayLike | None = None) -> Array:
@@ -172,7 +185,7 @@ class DecoderState:
             raise InputError(f"{N} targets go on with ({N}, T) tokens: {tokens.shape}")
         times = copy(self.times)  # kept only where the model could read the tokens
         positions = times.extend(tokens.shape, real)
-        with evaluating(self.model):
+        with evaluating(self._modules):
             hidden = self.model.decode(
                 tokens,
                 self.memory,
@@ -187,7 +200,10 @@ class DecoderState:
     def select(self, rows: ArrayLike) -> None:
         """Go on with these of the N targets, in this order, some perhaps twice."""
         rows = np.asarray(rows)
-        self.source_mask, self.memory = self.source_mask[rows], self.memory[rows]
+        sources = self._sources[rows]
+        if not np.array_equal(sources, self._sources):  # beams stay with their source
+            self.source_mask, self.memory = self.source_mask[rows], self.memory[rows]
+            self._sources = sources
         self.times.select(rows)
         for cache in self.caches:
             cache.select(rows)
