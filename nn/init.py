@@ -7,7 +7,9 @@ a seed for a new one. float32 tensors are drawn in float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +23,22 @@ from .module import Module
 T = TypeVar("T", bound=Tensor)
 Rng = np.random.Generator | int
 
+_deferring = ContextVar("deferring", default=False)
+deferring = _deferring.get
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Inside, parameters are made without memory of their own, and nothing is drawn.
+
+    For models whose weights a file brings: each parameter is one zero, repeated.
+    """
+    token = _deferring.set(True)
+    try:
+        yield
+    finally:
+        _deferring.reset(token)
+
 
 def constant_(tensor: T, value: float) -> T:
     """Every element becomes `value`.
@@ -28,7 +46,8 @@ def constant_(tensor: T, value: float) -> T:
     >>> constant_(Tensor([1.0, 2.0]), 0.5)
     Tensor([0.5, 0.5], dtype=float32)
     """
-    tensor.writable()[...] = value
+    if not deferring():
+        tensor.writable()[...] = value
     return tensor
 
 
@@ -46,6 +65,8 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, *, rng: Rng) -> T:
     """Draws from the normal distribution N(mean, std^2)."""
     if not std >= 0:
         raise ConfigError(f"normal_: std={std} must be 0 or more")
+    if deferring():
+        return tensor
     array = tensor.writable()
     draws = np.random.default_rng(rng).standard_normal(array.shape, precision(array))
     array[...] = mean + std * draws
@@ -56,6 +77,8 @@ def uniform_(tensor: T, low: float = 0.0, high: float = 1.0, *, rng: Rng) -> T:
     """Draws from the uniform distribution over [low, high)."""
     if not low <= high:
         raise ConfigError(f"uniform_: low={low} must not exceed high={high}")
+    if deferring():
+        return tensor
     array = tensor.writable()
     draws = np.random.default_rng(rng).random(array.shape, precision(array))
     array[...] = low + (high - low) * draws

@@ -20,6 +20,7 @@ from tensorgrad.graph import wrap
 
 from . import init
 from .module import Module, Parameter
+from .state import hold
 
 Rng = np.random.Generator | int | None
 Layer = Callable[..., Any]
@@ -259,7 +260,11 @@ class GELU(Module):
 
 def empty(*shape: int) -> Parameter:
     """A float32 parameter, for an initialiser to fill."""
-    return Parameter(np.empty(shape, np.float32))
+    if not init.deferring():
+        return Parameter(np.empty(shape, np.float32))
+    parameter = Parameter(0.0)
+    hold(parameter, np.broadcast_to(np.float32(0), shape))
+    return parameter
 
 
 def positive(owner: str, **sizes: int) -> None:

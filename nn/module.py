@@ -13,7 +13,7 @@ from tensorgrad.errors import DefinitionError, DtypeError
 from tensorgrad.graph import next_order
 
 from .outline import outline
-from .state import load
+from .state import hold, load
 
 T = TypeVar("T")
 
@@ -203,12 +203,7 @@ class Module:
         if np.dtype(dtype).kind != "f":
             raise DtypeError(f"parameters are floats: {np.dtype(dtype)} is not")
         for parameter in self.parameters():
-            tracked = parameter.requires_grad
-            # a leaf's place in the graph knows its dtype: give it a new one
-            parameter.requires_grad = False
-            parameter._data = parameter._data.astype(dtype)
-            parameter.requires_grad = tracked
-            parameter.zero_grad()
+            hold(parameter, parameter._data.astype(dtype))
         for _, buffer in self.named_buffers():
             if buffer.dtype.kind == "f":
                 buffer._data = buffer._data.astype(dtype)

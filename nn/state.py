@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad import Tensor
 from tensorgrad.errors import StateDictError
 
+from .text import shown
+
 Tied = Sequence[tuple[list[str], Any]]  # (all of its names, the tensor)
 
 
@@ -64,8 +66,22 @@ def differences(
 ) -> str:
     """ "missing: a (2, 3); unexpected: b (4,), c (4,)", and so on, in one line."""
     parts = {
-        "missing": [f"{name} {shape}" for name, shape in missing.items()],
-        "unexpected": [f"{name} {shape}" for name, shape in unexpected.items()],
+        "missing": [f"{shown(name)} {shape}" for name, shape in missing.items()],
+        "unexpected": [f"{shown(name)} {shape}" for name, shape in unexpected.items()],
         "wrong": wrong,
     }
     return "; ".join(f"{k}: {', '.join(found)}" for k, found in parts.items() if found)
+
+
+def hold(tensor: Any, array: NDArray[Any]) -> None:
+    """Let a parameter or buffer stand for this array from now on, without a copy.
+
+    Its gradient is forgotten. If the array is a view of something, such as a mapped
+    file, the first write goes into a copy: see `writable`.
+    """
+    tracked = tensor.requires_grad
+    # a leaf's place in the graph knows its shape and dtype: give it a new one
+    tensor.requires_grad = False
+    tensor._data = array
+    tensor.requires_grad = tracked
+    tensor.zero_grad()
