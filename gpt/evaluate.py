@@ -59,7 +59,7 @@ def evaluate(argv: Sequence[str]) -> None:
         f"loss                {loss:.4f} nats per token\n"
         f"perplexity          {perplexity(loss):.4g}\n"
         f"bits per character  {bits / max(1, characters):.4f}\n"
-        f"bits per byte       {bits / size:.4f}"
+        f"bits per byte       {bits / max(1, size):.4f}"
     )
 
 
