@@ -9,6 +9,7 @@ from tyro.conf import OmitArgPrefixes, Suppress
 
 from nn import cli
 from nn.run_options import RunOptions
+from tensorgrad.errors import ConfigError
 
 from .config import GPTConfig
 
@@ -49,6 +50,25 @@ class TrainOptions(RunOptions):
     tokenizer: Literal["char", "byte"] = "char"
     """What a token is: one of the text's own characters, or a byte of any text."""
     model: OmitArgPrefixes[Sizes] = field(default_factory=lambda: sizes("nano"))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights are used."""
+
+    model: cli.Folder = None
+    """The folder of a model: a published one, or a run; None: the newest run."""
+    run: cli.Folder = None
+    """The same, for the folder of a run alone."""
+    best: bool = False
+    """Use a run's weights of the lowest validation loss (train with --keep-best)."""
+
+    def __post_init__(self) -> None:
+        if self.run is not None and self.model is not None:
+            raise ConfigError(
+                f"run {self.run} and model {self.model} both say where the weights "
+                "are: leave one out"
+            )
 
 
 def defaults(preset: str | None) -> TrainOptions:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from tensorgrad.errors import ConfigError, InputError, MissingExtra
+from tensorgrad.errors import ConfigError, DataError, InputError, MissingExtra
 
 from .text import reason
 
@@ -177,6 +177,19 @@ def _unboxed(box: str) -> str:
         if part.startswith("Perhaps you meant"):
             said += f"; perhaps you meant {part.splitlines()[1].split()[0].rstrip(',')}"
     return " ".join(said.split()).rstrip(".")
+
+
+def standard_input() -> Iterator[str]:
+    """Its lines; DataError for what is no text."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="strict")  # in some locales any byte would do
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the standard input: not {error.encoding.upper()} ({error.reason}). "
+            "Convert it, from Latin 1 for example: iconv -f LATIN1 -t UTF-8"
+        ) from None
 
 
 @contextlib.contextmanager

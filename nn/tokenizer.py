@@ -21,6 +21,10 @@ class Tokenizer(ABC):
     """decode(encode(text)) == text; tokens are int64 numbers below `vocab_size`."""
 
     vocab_size: int
+    bos: int | None = None
+    """The token that begins a text; None: there is none."""
+    eos: int | None = None
+    """The token that ends a text; None: there is none."""
 
     def __len__(self) -> int:
         return self.vocab_size
