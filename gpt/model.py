@@ -1,11 +1,13 @@
 """GPT-2: a stack of blocks that read tokens and predict the next one.
 
-Source: Radford et al., Language Models are Unsupervised Multitask Learners (2019).
+Sources: Radford et al., Language Models are Unsupervised Multitask Learners (2019),
+and for GPT-1 Improving Language Understanding by Generative Pre-Training (2018).
 Attribute names are those of the published weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,27 +15,32 @@ import numpy as np
 
 import tensorgrad as tg
 from nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, init
+from nn.activations import ACTIVATIONS
 from nn.attention import DotProductAttention
 from nn.cache import KeyValueCache
 from nn.decoding import Completion, generate
 from nn.decoding.incremental import limits
+from nn.published import Layout, Pretrained
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 
 from .config import GPTConfig
 from .incremental import GPTState
+from .published import LAYOUTS, layout_of
 
 
 class CausalSelfAttention(Module):
     """Each token looks at itself and at those before it, in n_head ways at once."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
         self.n_head = config.n_head
         self.c_attn = Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
         self.c_proj = Linear(config.n_embd, config.n_embd, bias=config.bias)
-        self.attend = DotProductAttention(config.dropout)
-        self.resid_dropout = Dropout(config.dropout)
+        self.attend = DotProductAttention(
+            config.dropout_of("attn_pdrop"), attention_scale(config, layer)
+        )
+        self.resid_dropout = Dropout(config.dropout_of("resid_pdrop"))
 
     def forward(
         self, x: Tensor, mask: Any = None, cache: KeyValueCache | None = None
@@ -49,54 +56,84 @@ class CausalSelfAttention(Module):
         return self.resid_dropout(self.c_proj(y))
 
 
+def attention_scale(config: GPTConfig, layer: int) -> float:
+    """What the scores q k^T are multiplied by: 1 / sqrt(D), unless the config says."""
+    D = config.n_embd // config.n_head
+    scale = 1 / math.sqrt(D) if config.scale_attn_weights else 1.0
+    return scale / (layer + 1) if config.scale_attn_by_inverse_layer_idx else scale
+
+
 class MLP(Module):
     """Two linear layers, four times as wide in between, applied to each token."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.c_fc = Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
-        self.c_proj = Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
-        self.dropout = Dropout(config.dropout)
+        inner = config.n_inner or 4 * config.n_embd
+        self.c_fc = Linear(config.n_embd, inner, bias=config.bias)
+        self.c_proj = Linear(inner, config.n_embd, bias=config.bias)
+        self.dropout = Dropout(config.dropout_of("resid_pdrop"))
+        self.activation = config.activation
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.c_proj(tg.gelu(self.c_fc(x), approximate="tanh")))
+        hidden = ACTIVATIONS[self.activation](self.c_fc(x))  # (B, T, 4 C)
+        return self.dropout(self.c_proj(hidden))
 
 
 class Block(Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), then x + mlp(norm(x)).
 
-    def __init__(self, config: GPTConfig) -> None:
+    In GPT-1, norm(x + attention(x)), then norm(x + mlp(x)).
+    """
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
-        self.ln_1 = LayerNorm(config.n_embd, bias=config.bias)
-        self.attn = CausalSelfAttention(config)
-        self.ln_2 = LayerNorm(config.n_embd, bias=config.bias)
+        self.norm_first = config.norm_first
+        self.ln_1 = norm(config)
+        self.attn = CausalSelfAttention(config, layer)
+        self.ln_2 = norm(config)
         self.mlp = MLP(config)
 
     def forward(
         self, x: Tensor, mask: Any = None, cache: KeyValueCache | None = None
     ) -> Tensor:
-        x = x + self.attn(self.ln_1(x), mask, cache)
-        return x + self.mlp(self.ln_2(x))
+        if self.norm_first:
+            x = x + self.attn(self.ln_1(x), mask, cache)
+            return x + self.mlp(self.ln_2(x))
+        x = self.ln_1(x + self.attn(x, mask, cache))
+        return self.ln_2(x + self.mlp(x))
 
 
-class GPT(Module):
+def norm(config: GPTConfig) -> LayerNorm:
+    return LayerNorm(config.n_embd, eps=config.norm_eps, bias=config.bias)
+
+
+class GPT(Pretrained):
     """A GPT-2: token and position embeddings, n_layer blocks, a norm, and a head.
 
-    The head shares its weight with the token embedding. `rng` draws the initial
-    weights and, in training, the dropout.
+    The head shares its weight with the token embedding, unless the config says
+    otherwise; GPT-1 has no norm at the end. `rng` draws the initial weights and, in
+    training, the dropout. `GPT.from_pretrained(folder)` reads published weights.
     """
+
+    layouts = LAYOUTS
 
     def __init__(self, config: GPTConfig, rng: np.random.Generator | int = 0) -> None:
         super().__init__()
         self.config = config
         self.wte = Embedding(config.vocab_size, config.n_embd)
         self.wpe = Embedding(config.block_size, config.n_embd)
-        self.drop = Dropout(config.dropout)
-        self.h = ModuleList(Block(config) for _ in range(config.n_layer))
-        self.ln_f = LayerNorm(config.n_embd, bias=config.bias)
+        self.drop = Dropout(config.dropout_of("embd_pdrop"))
+        self.h = ModuleList(Block(config, i) for i in range(config.n_layer))
+        self.ln_f = norm(config) if config.norm_first else None
+        self.lm_head = None  # then the head is wte
+        if not config.tie_word_embeddings:
+            self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
         rng = np.random.default_rng(rng)
         self.set_rng(rng)
-        init.gpt2_(self, config.n_layer, rng=rng)
+        if config.norm_first:
+            init.gpt2_(self, config.n_layer, rng=rng)
+        else:  # GPT-1 draws all matrices alike
+            init.bert_(self, rng=rng)
 
     def forward(self, tokens: Any, targets: Any = None) -> tuple[Tensor, Tensor | None]:
         """Logits (B, T, V) for tokens (B, T), and the mean loss if targets are given.
@@ -139,13 +176,24 @@ class GPT(Module):
         x = self.drop(self.wte(tokens) + self.wpe(place))  # (B, T, C)
         for i, block in enumerate(self.h):
             x = block(x, mask, None if caches is None else caches[i])
-        normed: Tensor = self.ln_f(x)
-        return normed
+        return x if self.ln_f is None else self.ln_f(x)
 
     def head(self, hidden: Any) -> Tensor:
         """The scores (..., V) of the token that follows, from hidden (..., C)."""
-        scores: Tensor = tg.linear(hidden, self.wte.weight)
+        head = self.wte if self.lm_head is None else self.lm_head
+        scores: Tensor = tg.linear(hidden, head.weight)
         return scores
+
+    @classmethod
+    def _changed(cls, config: GPTConfig, changes: dict[str, Any]) -> GPTConfig:
+        """The config with some fields changed; a new `dropout` is that of all parts."""
+        parts = ("embd_pdrop", "attn_pdrop", "resid_pdrop")
+        reset = dict.fromkeys(parts) if "dropout" in changes else {}
+        changed: GPTConfig = super()._changed(config, {**reset, **changes})
+        return changed
+
+    def _own_layout(self) -> Layout:
+        return layout_of(self.config)
 
     def start(self, capacity: int | None = None) -> GPTState:
         """Nothing read yet: `nn.decoding` brings prompts, and goes on from there.

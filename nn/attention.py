@@ -45,11 +45,14 @@ class DotProductAttention(Module):
     """softmax(q k^T / sqrt(D) + mask) v, with dropout on the weights.
 
     q is (..., T, D), k and v (..., S, D), the result (..., T, D). `mask` and `causal`
-    are those of `tg.attention`.
+    are those of `tg.attention`; `scale` stands in the place of 1 / sqrt(D).
     """
 
-    def __init__(self, dropout: float = 0.0, *, rng: Rng = None) -> None:
+    def __init__(
+        self, dropout: float = 0.0, scale: float | None = None, *, rng: Rng = None
+    ) -> None:
         self.dropout = Dropout(dropout, rng=rng)
+        self.scale = scale
         # each takes the weights of every call: see attention_weights
         self.watchers: list[Callable[[NDArray[Any]], None]] = []
 
@@ -61,14 +64,14 @@ class DotProductAttention(Module):
             for watch in self.watchers:
                 watch(weights)
         dropped = self.dropout.mask((*q.shape[:-1], k.shape[-2]), q.dtype)
-        return tg.attention(q, k, v, mask, dropped, causal=causal)
+        return tg.attention(q, k, v, mask, dropped, causal=causal, scale=self.scale)
 
     def weights(self, q: Any, k: Any, *, mask: Any = None, causal: bool = False) -> Any:
-        """softmax(q k^T / sqrt(D) + mask): (..., T, S), before dropout."""
+        """The softmax by itself: (..., T, S), before dropout."""
         # with the identity in the place of v, the result is the weights themselves
         S = k.shape[-2]
-        eye = np.broadcast_to(np.eye(S, dtype=q.dtype), (*q.shape[:-2], S, S))
-        return tg.attention(q, k, Tensor(eye), mask, causal=causal)
+        eye = Tensor(np.broadcast_to(np.eye(S, dtype=q.dtype), (*q.shape[:-2], S, S)))
+        return tg.attention(q, k, eye, mask, causal=causal, scale=self.scale)
 
 
 @contextmanager

@@ -31,7 +31,8 @@ class Slot:
         self.memory: list[Tensor] = []
 
     def fill(self, count: int) -> None:
-        zeros = np.zeros_like(self.parameter._data)
+        # in order even if a file holds the parameter transposed: kernels want that
+        zeros = np.zeros_like(self.parameter._data, order="C")
         self.memory = [Tensor(zeros) for _ in range(count)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, final
 
@@ -28,6 +28,7 @@ Json = Mapping[str, Any]
 Rules = tuple[tuple[str, str], ...]  # patterns of names, and what stands for them
 CONFIG = "config.json"
 NONE = "(?!)"  # matches no name
+LARGEST = 1 << 48  # no size in a config is beyond it
 
 
 @final
@@ -45,16 +46,16 @@ class ConfigFile:
         value = self.fields.get(name)
         if value is None:
             return default
-        fits = type(value) is type(default) or (
-            type(default) is float and type(value) is int
-        )
-        if not fits:
-            raise ConfigError(
-                f"{name}={value!r:.40}: should be of type {type(default).__name__}"
-            )
+        if type(default) is float and type(value) is int and abs(value) < LARGEST:
+            return float(value)
+        if type(value) is not type(default):
+            kind = type(default).__name__
+            raise ConfigError(f"{name}={value!r:.40}: should be of type {kind}")
+        if type(value) is int and abs(value) >= LARGEST:
+            raise ConfigError(f"{name}={value!r:.40}: larger than in any model")
         return value
 
-    def named(self, name: str, default: str, known: Mapping[str, str]) -> str:
+    def named(self, name: str, default: str, known: Mapping[str, str]) -> Any:
         """What our name is for the one that the field holds, such as an activation."""
         value = self.get(name, default)
         if value not in known:
@@ -67,7 +68,7 @@ class ConfigFile:
         Each is given with the one value that we do compute, which is also its default.
         """
         for name, value in only.items():
-            if self.fields.get(name, value) != value:
+            if self.fields.get(name) not in (value, None):
                 raise ConfigError(
                     f"{name}={self.fields[name]!r:.40} is not supported, only {value!r}"
                 )
@@ -107,6 +108,10 @@ class Layout:
     """Older names in files -> the names of today."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Their further names of one tensor -> its name in `names`."""
+    completed: Callable[[Any, dict[str, Array]], dict[str, Array]] = (
+        lambda config, arrays: arrays
+    )
+    """What is saved -> the same with what their format has and our config has not."""
 
     def theirs(self, name: str) -> str:
         """Their name, without the prefix, of the parameter that we call so."""
@@ -159,7 +164,7 @@ class Pretrained(Module):
         content = read_object(file)
         try:
             layout = cls._layout(content.get("model_type"))
-            config = replace(layout.config(ConfigFile(content)), **changes)
+            config = cls._changed(layout.config(ConfigFile(content)), changes)
             if layout.n_layer(config) > len(weights):
                 raise ConfigError(
                     f"{layout.n_layer(config):,} layers, and {weights.path} holds "
@@ -171,6 +176,16 @@ class Pretrained(Module):
             raise CheckpointError(f"{file}: {error}") from None
         load(model, layout, weights, dtype)
         return model.eval()
+
+    @classmethod
+    def _changed(cls, config: Any, changes: dict[str, Any]) -> Any:
+        """The config with some fields changed; ConfigError for one it has not."""
+        known = [f.name for f in fields(config)]
+        if unknown := changes.keys() - set(known):
+            raise ConfigError(
+                f"no field {', '.join(sorted(unknown))}; there are {', '.join(known)}"
+            )
+        return replace(config, **changes)
 
     @classmethod
     def _layout(cls, model_type: Any) -> Layout:
@@ -211,7 +226,7 @@ class Pretrained(Module):
                 folder.rmdir()
 
 
-def stored(model: Module, layout: Layout) -> dict[str, Array]:
+def stored(model: Pretrained, layout: Layout) -> dict[str, Array]:
     """The model's weights by their names, laid out as they store them."""
     arrays = {}
     for names, tensor in model._tied(Parameter, Buffer):
@@ -222,7 +237,7 @@ def stored(model: Module, layout: Layout) -> dict[str, Array]:
         elif re.match(layout.rows, theirs):
             array = array[None]
         arrays[layout.prefixed(theirs)] = array
-    return arrays
+    return layout.completed(model.config, arrays)
 
 
 def load(model: Module, layout: Layout, weights: WeightFiles, dtype: Any) -> None:
@@ -249,12 +264,11 @@ def load(model: Module, layout: Layout, weights: WeightFiles, dtype: Any) -> Non
             f"{weights.path}: {differences(missing, unexpected, wrong)}. Does its "
             f"{CONFIG} belong to these weights?"
         )
-    kept = dtype or np.result_type(*(entry.dtype for _, _, entry in fitting))
+    kept = np.dtype(dtype or np.result_type(*(e.dtype for _, _, e in fitting)))
     for tensor, name, entry in fitting:
-        array = entry.read()
+        array = entry.read(kept)
         array = array.T if re.match(layout.transposed, name) else array
-        array = array.reshape(tensor.shape)
-        hold(tensor, array.astype(kept, copy=False))
+        hold(tensor, array.reshape(tensor.shape))
 
 
 def sorted_out(
@@ -263,14 +277,17 @@ def sorted_out(
     """The names in the files that each wanted one has; and those that nothing wants."""
     found: dict[str, list[str]] = {}
     unexpected = {}
+    further: list[tuple[str, str]] = []
     for file in weights:
         name = layout.canonical(file)
-        if name not in wanted:
-            name = layout.aliases.get(name, name)
         if name in wanted:
             found.setdefault(name, []).append(file)
+        elif layout.aliases.get(name) in wanted:
+            further.append((layout.aliases[name], file))
         elif not re.match(layout.ignored, name):
             unexpected[file] = weights.entries[file].shape
+    for name, file in further:  # behind the tensor's own name
+        found.setdefault(name, []).append(file)
     return found, unexpected
 
 

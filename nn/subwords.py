@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
 
+from .pipelines import byte_level, pretrained_files
 from .tokenizer import Tokenizer, checked, utf8
 
 LONGEST = 128  # bytes in a token: a run of spaces is no reason for one without end
@@ -72,7 +73,7 @@ class SubwordTokenizer(Tokenizer):
         """
         if vocab_size < 256:
             raise ConfigError(f"vocab_size={vocab_size}: 256 bytes are tokens already")
-        package = _package()
+        package = tokenizers_package()
         trainer = package.trainers.BpeTrainer(
             vocab_size=vocab_size,
             min_frequency=2,
@@ -98,13 +99,19 @@ class SubwordTokenizer(Tokenizer):
     def to_json(self) -> str:
         return json.dumps({"type": "subword", "merges": self.merges})
 
-    @cached_property
-    def _encoder(self) -> Any:
-        package = _package()
+    def pretrained_files(self) -> dict[str, str | bytes]:
+        return pretrained_files(byte_level(*self.as_letters()))
+
+    def as_letters(self) -> tuple[dict[str, int], list[tuple[str, str]]]:
+        """Vocabulary and merges as GPT-2 publishes them: each byte a letter."""
         letters = [_spelt(token) for token in self._tokens]
         merges = [(letters[left], letters[right]) for left, right in self.merges]
-        numbers = {spelt: i for i, spelt in enumerate(letters)}
-        return _within_words(package, package.models.BPE(numbers, merges))
+        return {spelt: i for i, spelt in enumerate(letters)}, merges
+
+    @cached_property
+    def _encoder(self) -> Any:
+        package = tokenizers_package()
+        return _within_words(package, package.models.BPE(*self.as_letters()))
 
 
 def _within_words(package: Any, model: Any) -> Any:
@@ -143,7 +150,7 @@ def _check_merges(merges: Any) -> None:
         raise DataError("a merge is there twice")
 
 
-def _package() -> Any:
+def tokenizers_package() -> Any:
     try:
         import tokenizers
         import tokenizers.models

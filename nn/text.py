@@ -105,6 +105,14 @@ def read_text(path: StrPath) -> str:
     return "".join(TextFile(path))
 
 
+def read_file(path: StrPath) -> bytes:
+    """The bytes of a small file; DataError names it."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
+
+
 def read_as(path: StrPath, parse: Callable[[str], T]) -> T:
     """parse(the file's text); a DataError of either names the file."""
     try:
@@ -139,11 +147,17 @@ def corpus_hash(pieces: str | Iterable[str]) -> str:
 
 def write_text(path: StrPath, text: str) -> None:
     """Replace a small file in one step: after a kill it holds the old or the new."""
+    write_file(path, text)
+
+
+def write_file(path: StrPath, content: str | bytes) -> None:
+    """As `write_text`; bytes are written as they are."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
+    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -14,11 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import DataError
 
-from .text import StrPath, write_text
+from .text import StrPath, reason, write_file, write_text
 
 
 class Tokenizer(ABC):
-    """decode(encode(text)) == text; tokens are int64 numbers below `vocab_size`."""
+    """decode(encode(text)) == text; tokens are int64 numbers below `vocab_size`.
+
+    Published ones may lose case, accents and spaces; they say so.
+    """
 
     vocab_size: int
     bos: int | None = None
@@ -51,11 +56,25 @@ class Tokenizer(ABC):
 
     def stream(self) -> StreamDecoder:
         """A decoder that takes tokens as they come, for printing while generating."""
-        return StreamDecoder(self)
+        return StreamDecoder(self.to_bytes)
 
     def save(self, path: StrPath) -> None:
         """Write `to_json()` to a file; `load_tokenizer` reads it back."""
         write_text(path, self.to_json() + "\n")
+
+    @abstractmethod
+    def pretrained_files(self) -> dict[str, str | bytes]:
+        """What `save_pretrained` writes: the content of each file, by name."""
+
+    def save_pretrained(self, folder: StrPath) -> None:
+        """Write the files from which transformers' AutoTokenizer reads it."""
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in self.pretrained_files().items():
+                write_file(folder / name, content)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be written: {reason(error)}") from None
 
 
 @final
@@ -70,17 +89,41 @@ class StreamDecoder:
     (['n', '', 'é'], '')
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self,
+        spell: Callable[[ArrayLike], bytes],
+        end: Callable[[], bytes] = bytes,
+        *,
+        strip: bool = False,
+    ) -> None:
+        """`spell` gives the bytes of more tokens, `end` those that end the text.
+
+        With `strip`, spaces at the text's two ends are left out.
+        """
+        self._spell, self._end, self._strip = spell, end, strip
         self._pending = codecs.getincrementaldecoder("utf-8")("replace")
+        self._begun, self._spaces = False, ""
 
     def feed(self, tokens: ArrayLike) -> str:
         """The text that these tokens complete: one token, or several (T,)."""
-        return self._pending.decode(self._tokenizer.to_bytes(tokens))
+        return self._stripped(self._pending.decode(self._spell(tokens)))
 
     def finish(self) -> str:
         """What is left: U+FFFD for a character that was never completed."""
-        return self._pending.decode(b"", final=True)
+        return self._stripped(self._pending.decode(self._end(), final=True))
+
+    def _stripped(self, text: str) -> str:
+        """The text up to its last letter, after the spaces that were held back."""
+        if not self._strip:
+            return text
+        text = self._spaces + text
+        shown = text.rstrip()
+        if not shown:
+            self._spaces = text
+            return ""
+        self._spaces = text[len(shown) :]
+        shown, self._begun = shown if self._begun else shown.lstrip(), True
+        return shown
 
 
 def utf8(text: str) -> bytes:

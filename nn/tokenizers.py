@@ -1,4 +1,4 @@
-"""The kinds of tokenizer: a character, a byte or a subword is a token.
+"""The kinds of tokenizer: a character, a byte, a subword, or as published.
 
 Each has a name in `KINDS`, which is all that making and loading know of them.
 """
@@ -16,7 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import ConfigError, DataError
 
-from .subwords import SubwordTokenizer
+from .pipeline_tokenizer import PipelineTokenizer
+from .pipelines import byte_level, characters, pretrained_files
+from .sentencepieces import SentencePieceTokenizer
+from .subwords import LETTERS, SubwordTokenizer
 from .text import StrPath, read_as
 from .tokenizer import Tokenizer, checked, utf8
 
@@ -66,6 +69,10 @@ class CharTokenizer(Tokenizer):
     def to_json(self) -> str:
         return json.dumps({"type": "char", "vocabulary": self.vocabulary})
 
+    def pretrained_files(self) -> dict[str, str | bytes]:
+        numbers = {character: i for i, character in enumerate(self.vocabulary)}
+        return pretrained_files(characters(numbers))
+
 
 @final
 class ByteTokenizer(Tokenizer):
@@ -86,32 +93,42 @@ class ByteTokenizer(Tokenizer):
     def to_json(self) -> str:
         return json.dumps({"type": "byte"})
 
+    def pretrained_files(self) -> dict[str, str | bytes]:
+        numbers = {letter: byte for byte, letter in LETTERS.items()}
+        return pretrained_files(byte_level(numbers, [], within_words=False))
+
 
 class Kind(NamedTuple):
     """How tokenizers of one kind are made, and read back from their JSON."""
 
-    train: Callable[[Iterable[str], int], Tokenizer]  # pieces of text, vocab_size
     read: Callable[[Mapping[str, Any]], Tokenizer]
+    # of pieces of text and vocab_size; None: it is published, not made here
+    train: Callable[[Iterable[str], int], Tokenizer] | None = None
 
 
 KINDS = {
     "char": Kind(
-        lambda text, vocab_size: CharTokenizer.train(text),
         lambda saved: CharTokenizer(saved["vocabulary"]),
+        lambda text, vocab_size: CharTokenizer.train(text),
     ),
     "byte": Kind(
-        lambda text, vocab_size: ByteTokenizer(), lambda saved: ByteTokenizer()
+        lambda saved: ByteTokenizer(), lambda text, vocab_size: ByteTokenizer()
     ),
     "subword": Kind(
-        SubwordTokenizer.train, lambda saved: SubwordTokenizer(saved["merges"])
+        lambda saved: SubwordTokenizer(saved["merges"]), SubwordTokenizer.train
     ),
+    "pipeline": Kind(
+        lambda saved: PipelineTokenizer(saved["pipeline"], saved["specials"])
+    ),
+    "sentencepiece": Kind(SentencePieceTokenizer.from_saved),
 }
+TRAINED = [name for name, kind in KINDS.items() if kind.train]
 
 
 def make_tokenizer(
     name: str, text: Iterable[str], *, vocab_size: int = 4096
 ) -> Tokenizer:
-    """A tokenizer of a kind named in `KINDS`, trained on a text, whole or in pieces.
+    """A tokenizer of a kind named in `TRAINED`, trained on a text, whole or in pieces.
 
     `char` looks at the characters alone, so a survey's vocabulary is text enough;
     `byte` looks at nothing. `vocab_size` is for `subword`: the most tokens to make.
@@ -119,13 +136,10 @@ def make_tokenizer(
     >>> make_tokenizer("char", "hello").encode("hole").tolist()
     [1, 3, 2, 0]
     """
-    return _kind(name).train(text, vocab_size)
-
-
-def _kind(name: str) -> Kind:
-    if name not in KINDS:
-        raise ConfigError(f"tokenizer={name!r}: choose {', '.join(KINDS)}")
-    return KINDS[name]
+    train = KINDS[name].train if name in KINDS else None
+    if train is None:
+        raise ConfigError(f"tokenizer={name!r}: choose {', '.join(TRAINED)}")
+    return train(text, vocab_size)
 
 
 def tokenizer_from_json(text: str) -> Tokenizer:
@@ -136,7 +150,9 @@ def tokenizer_from_json(text: str) -> Tokenizer:
     """
     try:
         saved = json.loads(text)
-        return _kind(saved["type"]).read(saved)
+        if saved["type"] not in KINDS:
+            raise DataError(f"type {saved['type']!r:.40} is none of {', '.join(KINDS)}")
+        return KINDS[saved["type"]].read(saved)
     except KeyError as error:
         raise DataError(f"not a saved tokenizer: it has no {error}") from None
     except (ValueError, TypeError, RecursionError) as error:

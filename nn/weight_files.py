@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +26,7 @@ Array = NDArray[Any]
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-PIECE = 1 << 20  # bytes
+PIECE = 1 << 18  # so much of a tensor is converted or compared at a time
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # How safetensors name what NumPy can hold; BF16 is the upper half of an F32.
 DTYPES = {
@@ -65,24 +67,37 @@ class Entry:
         halves = ("F16", "BF16")
         return np.dtype("<f4") if self.kind in halves else self.stored
 
-    def read(self) -> Array:
-        """Its numbers: a read-only view of the file; of halves an array of its own."""
-        stored = self.stored
-        count = int(np.prod(self.shape, dtype=np.int64))
-        if self.kind in ("F16", "BF16"):  # read, not mapped: its pages would stay
-            halves = np.fromfile(self.file.path, stored, count, offset=self.start)
-            if self.kind == "BF16":
-                return (halves.astype("<u4") << 16).view("<f4").reshape(self.shape)
-            return halves.astype("<f4").reshape(self.shape)
-        view = np.frombuffer(self.file.memory, stored, count, self.start)
-        view = view if view.flags.aligned else view.copy()
-        return view.reshape(self.shape)
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def read(self, dtype: Any = None) -> Array:
+        """Its numbers as that dtype, or its own: a read-only view of the file.
+
+        Where they must be converted they are an array, read piece by piece, so that
+        no more than it is in memory.
+        """
+        dtype = np.dtype(dtype or self.dtype)
+        aligned = self.start % self.stored.itemsize == 0
+        if aligned and self.kind != "BF16" and dtype == self.stored:
+            view = np.frombuffer(self.file.memory, dtype, self.size, self.start)
+            return view.reshape(self.shape)
+        array = np.empty(self.size, dtype)
+        with self.file.path.open("rb") as file:
+            file.seek(self.start)
+            for at in range(0, self.size, PIECE):
+                count = min(PIECE, self.size - at)
+                piece = np.fromfile(file, self.stored, count)
+                if self.kind == "BF16":
+                    piece = (piece.astype("<u4") << 16).view("<f4")
+                array[at : at + count] = piece
+        return array.reshape(self.shape)
 
     def equals(self, other: Entry) -> bool:
         """Whether both hold the same bytes; they are read in pieces, and not kept."""
         if (self.kind, self.shape) != (other.kind, other.shape):
             return False
-        size = int(np.prod(self.shape, dtype=np.int64)) * self.stored.itemsize
+        size = self.size * self.stored.itemsize
         with self.file.path.open("rb") as mine, other.file.path.open("rb") as theirs:
             mine.seek(self.start)
             theirs.seek(other.start)
@@ -100,31 +115,29 @@ class MappedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            # the package checks that the tensors fill the file without gap or overlap
+            with safetensors.safe_open(path, "numpy"):
+                pass
             with path.open("rb") as file:
-                header = int.from_bytes(file.read(8), "little")
-            with safetensors.safe_open(path, "numpy") as content:
-                names = content.offset_keys()
-                parts = {name: content.get_slice(name) for name in names}
-                facts = {n: (p.get_dtype(), p.get_shape()) for n, p in parts.items()}
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(length), object_pairs_hook=unique)
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
-        except SafetensorError as error:
+        except (SafetensorError, ValueError, RecursionError) as error:
             raise CheckpointError(
                 f"{path}: damaged, or no safetensors file: {error}. Copy it again?"
             ) from None
-        # The package has checked that they follow each other without a gap.
-        start = 8 + header
+        header.pop("__metadata__", None)
         self.entries: dict[str, Entry] = {}
-        for name, (kind, shape) in facts.items():
+        for name, facts in header.items():
+            kind, shape = facts["dtype"], tuple(facts["shape"])
             if kind not in DTYPES:
                 raise CheckpointError(
                     f"{path}: {name} holds {kind}, which is not read. Save it as "
                     f"one of {', '.join(DTYPES)}"
                 )
-            self.entries[name] = Entry(self, kind, tuple(shape), start)
-            start += (
-                int(np.prod(shape, dtype=np.int64)) * np.dtype(DTYPES[kind]).itemsize
-            )
+            start = 8 + length + facts["data_offsets"][0]
+            self.entries[name] = Entry(self, kind, shape, start)
 
     @cached_property
     def memory(self) -> mmap.mmap | bytes:
@@ -160,6 +173,15 @@ class WeightFiles(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in JSON, which may have a name once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"it has {name} twice")
+    return found
 
 
 def weight_files(path: Path) -> list[Path]:

@@ -17,13 +17,12 @@ from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 
 from .. import init
+from ..activations import ACTIVATIONS, Activation
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng, positive
 from ..module import Module
 from ..norms import LayerNorm
 from ..presets import preset
 from .blocks import (
-    ACTIVATIONS,
-    Activation,
     BlockConfig,
     EncoderBlock,
     looked_at,

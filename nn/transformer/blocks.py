@@ -8,27 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import tensorgrad as tg
 from tensorgrad.errors import ConfigError, ShapeError
 
+from ..activations import ACTIVATIONS, Activation, check_activation
 from ..attention import MultiHeadAttention
 from ..cache import FixedCache, KeyValueCache
 from ..layers import Dropout, Linear, Rng
 from ..module import Module
 from ..norms import LayerNorm
-
-Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "relu": tg.relu,
-    "gelu": tg.gelu,
-    "gelu_tanh": lambda x: tg.gelu(x, approximate="tanh"),
-    "silu": tg.silu,
-}
 
 
 @dataclass(frozen=True)
@@ -71,10 +63,7 @@ class BlockConfig:
             raise ConfigError(
                 f"norm_eps must be a number, 0 or more, got {self.norm_eps}"
             )
-        if self.activation not in ACTIVATIONS:
-            raise ConfigError(
-                f"activation={self.activation!r}: choose {', '.join(ACTIVATIONS)}"
-            )
+        check_activation(self.activation)
 
     @classmethod
     def whole_numbers(cls) -> tuple[str, ...]:
