@@ -41,7 +41,7 @@ class Candidates:
         Columns are the probabilities by the model (V,), then after each setting.
         """
         stages = explain(logits, tokens, self.settings, last)
-        found = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        found = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for name in ("", "rank", "token"):
             found.add_column(name, justify="right" if name == "rank" else "left")
         for name in stages:
@@ -55,16 +55,16 @@ class Candidates:
             found.add_row(*map(Text, written + cells), style=style)
         *_, chances = stages.values()
         left = np.count_nonzero(chances)
-        of = "" if left == 1 else f" of {left:,}"
         chance = percent(float(chances[drawn]))
-        return f"{printed(found)}drawn{of}: {self.visible(drawn)}, chance {chance}\n"
+        rivals = "the only one left" if left == 1 else f"from {left:,}, chance {chance}"
+        return f"{printed(found)}drawn: {self.visible(drawn)}, {rivals}\n"
 
     def heading(self, name: str) -> str:
         """What a column shows: a setting, and below it its value."""
         value = getattr(self.settings, name, "")
         if name == "suppress":
             value = f"{len(value)} tokens"
-        return f"{name.replace('_', ' ')}\n{value}"
+        return "\n".join([*name.split("_"), str(value)])
 
     def visible(self, token: int) -> str:
         """A token with spaces and newlines to be seen; bytes where it is no text."""

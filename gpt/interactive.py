@@ -10,10 +10,7 @@ from nn import cli
 from tensorgrad.errors import InputError
 
 MARKER = "> "
-HELP = (
-    "Type what a text begins with, then Enter; nothing lets the model begin by itself. "
-    "Ctrl-C stops it, and leaves when it is not writing, as Ctrl-D does."
-)
+HELP = "A prompt and Enter: the model goes on. Ctrl-C stops a text, Ctrl-D leaves."
 
 
 def converse(answer: Callable[[str], None]) -> None:

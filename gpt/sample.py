@@ -11,6 +11,7 @@ from tyro.conf import OmitArgPrefixes, UseAppendAction, arg
 
 from nn import cli
 from nn.decoding import Sampling, Step, stream
+from nn.decoding.filters import check_known
 from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError, DataError, InputError
 
@@ -66,6 +67,8 @@ class SampleOptions:
 def sample(argv: Sequence[str]) -> None:
     options = cli.parse(SampleOptions, argv, PROGRAM)
     saved, rng = load(options.weights), np.random.default_rng(options.seed)
+    how = settings(saved.model, saved.tokenizer, options.sampling)
+    options = replace(options, sampling=how)
 
     def show(prompt: str) -> None:
         tokens = start(saved.tokenizer, prompt)
@@ -123,7 +126,7 @@ def pieces(
         yield from write(model, tokenizer, tokens, options, rng)
         return
     text, last = prompt, options.max_new_tokens
-    candidates = Candidates(tokenizer, settings(model, tokenizer, options.sampling))
+    candidates = Candidates(tokenizer, options.sampling)
     for i, step in enumerate(steps(model, tokenizer, tokens, options, rng), 1):
         token = int(step.tokens[0])
         shown = candidates.table(
@@ -159,7 +162,7 @@ def steps(
         model.start(capacity=len(tokens) + options.max_new_tokens - 1),
         [tokens],
         max_new_tokens=options.max_new_tokens,
-        settings=settings(model, tokenizer, options.sampling),
+        settings=options.sampling,
         rng=rng,
         stop_tokens=() if tokenizer.eos is None else (tokenizer.eos,),
         stop_strings=options.stop,
@@ -168,6 +171,10 @@ def steps(
 
 
 def settings(model: GPT, tokenizer: Tokenizer, sampling: Sampling) -> Sampling:
-    """The same, without the tokens that a model has in excess of its tokenizer."""
+    """The same, without the tokens that a model has in excess of its tokenizer.
+
+    InputError for tokens that the model lacks.
+    """
+    check_known(sampling, model.config.vocab_size)
     unknown = range(tokenizer.vocab_size, model.config.vocab_size)
     return replace(sampling, suppress=(*sampling.suppress, *unknown))

@@ -35,10 +35,7 @@ class Saved:
         return f"{self.folder}{step}"
 
 
-NEWEST = Weights()
-
-
-def load(weights: Weights = NEWEST) -> Saved:
+def load(weights: Weights) -> Saved:
     """A published model, or a run's latest or best weights.
 
     CheckpointError where they are missing, damaged, or of another config.
@@ -70,6 +67,8 @@ def load_run(run: str | None = None, best: bool = False) -> Saved:
 
 def load_published(folder: Path) -> Saved:
     """A model with its config.json, weights and tokenizer, as published."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder: name that of a model")
     tokenizer = published_tokenizers.load_published(folder)
     model = GPT.from_pretrained(folder).eval()
     known, V = tokenizer.vocab_size, model.config.vocab_size

@@ -12,6 +12,7 @@ import difflib
 import inspect
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -170,7 +171,8 @@ def _parsed(program: str, read: Callable[[], T]) -> T:
 
 def _unboxed(box: str) -> str:
     """The first part of tyro's box, in one line, and the name it suggests."""
-    rows = [row.strip(" │|╭╮╰╯+") for row in box.splitlines()[1:-1]]
+    plain = re.sub(r"\x1b\[[\d;]*m", "", box)  # in a terminal it has colours
+    rows = [row.strip(" │|╭╮╰╯+") for row in plain.splitlines()[1:-1]]
     text = "\n".join("" if set(row) <= set("─-") else row for row in rows)
     said, *others = text.split("\n\n")
     for part in others:
