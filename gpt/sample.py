@@ -89,17 +89,18 @@ def start(tokenizer: Tokenizer, prompt: str) -> np.ndarray:
     """The tokens (T,) that a text starts from; T >= 1.
 
     For an empty prompt what begins a text, or ends the one before; else a newline, as
-    between paragraphs; or, where the vocabulary has none, its first token.
+    between paragraphs; or, where that is no token, the vocabulary's first.
     """
-    if prompt:
-        return tokenizer.encode(prompt)
+    if prompt and len(tokens := tokenizer.encode(prompt)):
+        return tokens
     for token in (tokenizer.bos, tokenizer.eos):
         if token is not None:
             return np.array([token])
     try:
-        return tokenizer.encode("\n")
+        tokens = tokenizer.encode("\n")
     except DataError:
-        return np.zeros(1, np.int64)
+        tokens = np.zeros(0, np.int64)
+    return tokens if len(tokens) else np.zeros(1, np.int64)
 
 
 def check_length(tokens: np.ndarray, model: GPT) -> None:

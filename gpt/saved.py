@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nn import published_tokenizers, run_weights, runs
+from nn import run_weights, runs
 from nn.text import corpus_hash
 from nn.tokenizer import Tokenizer
-from nn.tokenizers import load_tokenizer
+from nn.tokenizers import find_tokenizer, load_tokenizer
 from tensorgrad.errors import CheckpointError, ConfigError
 
 from .config import GPTConfig
@@ -66,10 +66,10 @@ def load_run(run: str | None = None, best: bool = False) -> Saved:
 
 
 def load_published(folder: Path) -> Saved:
-    """A model with its config.json, weights and tokenizer, as published."""
+    """A model with its config.json, weights and tokenizer, as published or exported."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder: name that of a model")
-    tokenizer = published_tokenizers.load_published(folder)
+    tokenizer = find_tokenizer(folder)
     model = GPT.from_pretrained(folder).eval()
     known, V = tokenizer.vocab_size, model.config.vocab_size
     if known > V:

@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorgrad.errors import CheckpointError, ConfigError, StateDictError
+from tensorgrad.errors import CheckpointError, ConfigError, DtypeError, StateDictError
 
 from . import init
 from .module import Buffer, Module, Parameter
 from .state import differences, hold
-from .text import StrPath, reason, write_text
+from .text import StrPath, reason, shown, write_text
 from .weight_files import FILE, Entry, WeightFiles, read_object, write_weights
 
 Array = NDArray[Any]
@@ -28,6 +28,7 @@ Json = Mapping[str, Any]
 Rules = tuple[tuple[str, str], ...]  # patterns of names, and what stands for them
 CONFIG = "config.json"
 NONE = "(?!)"  # matches no name
+LAYER = 8  # no block of any model has fewer tensors
 LARGEST = 1 << 48  # no size in a config is beyond it
 
 
@@ -59,7 +60,7 @@ class ConfigFile:
         """What our name is for the one that the field holds, such as an activation."""
         value = self.get(name, default)
         if value not in known:
-            raise ConfigError(f"{name}={value!r}: known are {', '.join(known)}")
+            raise ConfigError(f"{name}={value!r:.40}: known are {', '.join(known)}")
         return known[value]
 
     def refuse(self, **only: Any) -> None:
@@ -108,6 +109,15 @@ class Layout:
     """Older names in files -> the names of today."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Their further names of one tensor -> its name in `names`."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Their names -> those of other tensors, taken where a file lacks them."""
+    applies: Callable[[Any], bool] = lambda config: True
+    """Which configs it is for, where a model type has several layouts."""
+    seen: Callable[[Any, Mapping[str, Entry]], Any] = lambda config, entries: config
+    """What the tensors in the files, by their names of today, make of a config.
+
+    ConfigError, which then names the files, for tensors that can't be the model's.
+    """
     completed: Callable[[Any, dict[str, Array]], dict[str, Array]] = (
         lambda config, arrays: arrays
     )
@@ -158,21 +168,19 @@ class Pretrained(Module):
         missing, damaged or contradict each other, StateDictError with every name that
         is missing, unexpected or of another shape.
         """
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise DtypeError(f"weights are floats: {np.dtype(dtype)} is not")
         path = Path(path)
         weights = WeightFiles(path)
         file = (path if path.is_dir() else path.parent) / CONFIG
         content = read_object(file)
         try:
-            layout = cls._layout(content.get("model_type"))
-            config = cls._changed(layout.config(ConfigFile(content)), changes)
-            if layout.n_layer(config) > len(weights):
-                raise ConfigError(
-                    f"{layout.n_layer(config):,} layers, and {weights.path} holds "
-                    f"{len(weights)} tensors"
-                )
-            with init.deferred():
-                model = cls.from_config(config, ConfigFile(content))
-        except (ConfigError, ValueError, TypeError, OverflowError) as error:
+            layouts = cls._layouts(content.get("model_type"))
+            config = layouts[0].config(ConfigFile(content))
+            config = cls._changed(seen(config, layouts[0], weights), changes)
+            layout = next(layout for layout in layouts if layout.applies(config))
+            model = cls._empty(config, ConfigFile(content), layout, len(weights))
+        except ConfigError as error:
             raise CheckpointError(f"{file}: {error}") from None
         load(model, layout, weights, dtype)
         return model.eval()
@@ -188,18 +196,38 @@ class Pretrained(Module):
         return replace(config, **changes)
 
     @classmethod
-    def _layout(cls, model_type: Any) -> Layout:
+    def _empty(
+        cls, config: Any, content: ConfigFile, layout: Layout, tensors: int
+    ) -> Self:
+        """A model without memory for weights; ConfigError where so few can't do."""
+        layers = layout.n_layer(config)
+        if layers * LAYER > tensors:
+            raise ConfigError(f"{layers:,} layers, where the weights are {tensors:,}")
+        try:
+            with init.deferred():
+                return cls.from_config(config, content)
+        except (ValueError, OverflowError) as error:  # from NumPy, of its shapes
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"no array has such sizes: {error}") from None
+
+    @classmethod
+    def _layouts(cls, model_type: Any) -> list[Layout]:
         found = [la for la in cls.layouts if model_type in (la.model_type, None)]
         if not found:
             known = ", ".join(layout.model_type for layout in cls.layouts)
             raise ConfigError(
                 f"model_type={model_type!r:.40}: {cls.__name__} reads {known}"
             )
-        return found[0]
+        return found
 
     def _own_layout(self) -> Layout:
         """The layout that it is saved in."""
-        return self.layouts[0]
+        return next(layout for layout in self.layouts if layout.applies(self.config))
+
+    def _to_json(self, layout: Layout) -> dict[str, Any]:
+        """What config.json says of it."""
+        return layout.to_json(self.config)
 
     def save_pretrained(self, folder: StrPath) -> None:
         """Write config.json and model.safetensors, as transformers reads them.
@@ -210,7 +238,7 @@ class Pretrained(Module):
         content = {
             "architectures": [layout.architecture],
             "model_type": layout.model_type,
-            **layout.to_json(self.config),
+            **self._to_json(layout),
         }
         made = not folder.exists()
         try:
@@ -238,6 +266,15 @@ def stored(model: Pretrained, layout: Layout) -> dict[str, Array]:
             array = array[None]
         arrays[layout.prefixed(theirs)] = array
     return layout.completed(model.config, arrays)
+
+
+def seen(config: Any, layout: Layout, weights: WeightFiles) -> Any:
+    """The config in the light of what is in the files."""
+    entries = {layout.canonical(name): e for name, e in weights.entries.items()}
+    try:
+        return layout.seen(config, entries)
+    except ConfigError as error:
+        raise CheckpointError(f"{weights.path}: {error}") from None
 
 
 def load(model: Module, layout: Layout, weights: WeightFiles, dtype: Any) -> None:
@@ -277,6 +314,10 @@ def sorted_out(
     """The names in the files that each wanted one has; and those that nothing wants."""
     found: dict[str, list[str]] = {}
     unexpected = {}
+    named = {layout.canonical(file): file for file in weights}
+    for name, other in layout.stand_ins.items():
+        if name in wanted and name not in named and other in named:
+            found[name] = [named[other]]
     further: list[tuple[str, str]] = []
     for file in weights:
         name = layout.canonical(file)
@@ -307,11 +348,12 @@ def misfits(
 ) -> Iterator[str]:
     """What is wrong with the tensors that stand for one of the model's."""
     expected = stored_shape(layout, name, shape)
+    first = files[0]
     for file in files:
         entry = weights.entries[file]
         if entry.dtype.kind != "f":
-            yield f"{file} holds {entry.kind}, not floats"
+            yield f"{shown(file)} holds {entry.kind}, not floats"
         elif entry.shape != expected:
-            yield f"{file} {entry.shape} should be {expected}"
-        elif file != files[0] and not entry.equals(weights.entries[files[0]]):
-            yield f"{file} differs from {files[0]}, to which it is tied"
+            yield f"{shown(file)} {entry.shape} should be {expected}"
+        elif file != first and not entry.equals(weights.entries[first]):
+            yield f"{shown(file)} differs from {shown(first)}, to which it is tied"

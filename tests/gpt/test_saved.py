@@ -60,6 +60,16 @@ def test_a_run_is_named_either_way(trained: Path) -> None:
     assert best.name == f"{trained} at step {best.step}"
 
 
+def test_a_run_that_was_exported_writes_as_it_did(
+    trained: Path, work: Path, gpt: Any
+) -> None:
+    saved = load(Weights())
+    saved.model.save_pretrained("out")
+    saved.tokenizer.save("out/tokenizer.json")
+    argv = ["sample", "--prompt=9 bot", "--max-new-tokens=30", "--seed=1"]
+    assert gpt(*argv, "--model=out").out == gpt(*argv).out
+
+
 def test_what_does_not_fit_together_is_refused(work: Path) -> None:
     publish(Path("small"), V=100)
     with pytest.raises(CheckpointError, match=r"tokenizer has 259 tokens.*model 100"):
