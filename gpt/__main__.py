@@ -1,4 +1,4 @@
-"""`python -m gpt`: train a GPT, let it write, measure it."""
+"""`python -m gpt`: train a GPT, let it write, measure it, publish it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,21 @@ def evaluate(argv: list[str]) -> None:
     evaluate(argv)
 
 
+def export(argv: list[str]) -> None:
+    """Write a trained model as a folder that transformers loads."""
+    from .export import export
+
+    export(argv)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
-    commands = {"train": train, "sample": sample, "eval": evaluate}
+    commands = {
+        "train": train,
+        "sample": sample,
+        "eval": evaluate,
+        "export": export,
+    }
     return cli.main("python -m gpt", commands, argv)
 
 

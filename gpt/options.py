@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from tyro.conf import OmitArgPrefixes, Suppress
+from tyro.conf import OmitArgPrefixes, Suppress, arg
 
 from nn import cli
+from nn.activations import Activation
 from nn.run_options import RunOptions
+from tensorgrad.errors import ConfigError
 
 from .config import GPTConfig
 
+Names = Annotated[tuple[str, ...], arg(metavar="NAME")]
 Preset = Literal["nano", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"]
 
 
@@ -22,6 +25,17 @@ class Sizes(GPTConfig):
     FROM_DATA: ClassVar = ("vocab_size",)  # the tokenizer's
 
     vocab_size: Suppress[int] = 1
+    # those of published weights, for --init-from
+    n_inner: Suppress[int | None] = None
+    activation: Suppress[Activation] = "gelu_tanh"
+    norm_first: Suppress[bool] = True
+    norm_eps: Suppress[float] = 1e-5
+    scale_attn_weights: Suppress[bool] = True
+    scale_attn_by_inverse_layer_idx: Suppress[bool] = False
+    tie_word_embeddings: Suppress[bool] = True
+    embd_pdrop: Suppress[float | None] = None
+    attn_pdrop: Suppress[float | None] = None
+    resid_pdrop: Suppress[float | None] = None
 
 
 def sizes(name: str) -> Sizes:
@@ -39,16 +53,33 @@ class TrainOptions(RunOptions):
 
     KIND = "gpt"
     PROGRAM = "python -m gpt train"
+    FILES = ("data", "init_from")
+    ADDED = ("init_from", "trainable", "checkpoint_activations")
 
     data: cli.File = None
     """A text file in UTF-8; None: the language reference that comes with Python."""
     preset: Preset = "nano"
     """The sizes to start from."""
+    init_from: cli.Folder = None
+    """A folder of published weights, or a run, to train on from; None: from nothing."""
+    trainable: Names = ()
+    """With --init-from, all that trains: h.11 ln_f, or h.*.ln_1; none named: all."""
+    checkpoint_activations: bool = False
+    """Run each block again in the backward pass: a third more time, less memory."""
     out: cli.Folder = None
     """The run folder; None: the next free one of runs/gpt-1, runs/gpt-2, ..."""
-    tokenizer: Literal["char", "byte"] = "char"
-    """What a token is: one of the text's own characters, or a byte of any text."""
+    tokenizer: Literal["char", "byte", "published"] = "char"
+    """A token: one of the text's own characters, a byte, or as --init-from has it."""
     model: OmitArgPrefixes[Sizes] = field(default_factory=lambda: sizes("nano"))
+
+    def __post_init__(self) -> None:
+        if self.init_from is None:
+            for name, value in (
+                ("trainable", self.trainable),
+                ("tokenizer published", self.tokenizer == "published"),
+            ):
+                if value:
+                    raise ConfigError(f"--{name} needs weights: name --init-from DIR")
 
 
 def defaults(preset: str | None) -> TrainOptions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from nn import run_weights
@@ -36,7 +36,7 @@ def load(run: str | None = None, best: bool = False) -> Saved:
     place = run_weights.find(TrainOptions.KIND, TrainOptions.PROGRAM, run, best)
     config = run_weights.model_config(GPTConfig, place.run)
     tokenizer = load_tokenizer(place.run / TOKENIZER)
-    about = {"model": asdict(config), "tokenizer": tokenizer_hash(tokenizer)}
+    about = {"model": config.about(), "tokenizer": tokenizer_hash(tokenizer)}
     model = run_weights.load(GPT(config), place, about)
     return Saved(place.run, place.step, model, tokenizer)
 

@@ -1,0 +1,96 @@
+"""What a training starts from, if not from nothing: a run, or published weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from nn import run_weights
+from nn.published_tokenizers import load_published
+from nn.recipe import TrainerConfig
+from nn.run_options import options_of
+from nn.tokenizer import Tokenizer
+from nn.weight_files import read_object
+from tensorgrad.errors import CheckpointError, ConfigError
+
+from .config import GPTConfig
+from .model import GPT
+from .options import Sizes, TrainOptions
+from .saved import load as load_run
+
+DROPOUTS = ("dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop")
+# Far below what suits a new model: a few hundred steps should not undo what is known.
+FINE_TUNING = TrainerConfig(learning_rate=5e-5)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The model that a training starts from, and its tokenizer."""
+
+    model: GPT
+    tokenizer: Tokenizer
+
+
+def is_run(folder: Path) -> bool:
+    """Whether it is a run of ours; else it is published."""
+    path = folder / "config.json"
+    return path.is_file() and "kind" in read_object(path)
+
+
+def defaults_from(folder: Path) -> TrainOptions:
+    """The options where weights are given: their sizes, their tokenizer, a low rate."""
+    if is_run(folder):
+        config = run_weights.model_config(GPTConfig, folder)
+        tokenizer = options_of(TrainOptions, folder).tokenizer
+    else:
+        config, tokenizer = GPT.from_pretrained(folder).config, "published"
+    sizes = Sizes(**{**asdict(config), "vocab_size": 1})
+    return TrainOptions(
+        init_from=str(folder), model=sizes, tokenizer=tokenizer, training=FINE_TUNING
+    )
+
+
+def check_same_sizes(options: TrainOptions) -> None:
+    """ConfigError for an option that contradicts the weights.
+
+    Dropout is no part of them, and a shorter context takes fewer of their positions.
+    """
+    folder = Path(options.init_from or "")
+    usual = defaults_from(folder)
+    if options.tokenizer != usual.tokenizer:
+        raise ConfigError(
+            f"--tokenizer {options.tokenizer}: {folder} was trained with its own "
+            f"({usual.tokenizer}): leave the option out"
+        )
+    for name in (f.name for f in fields(GPTConfig) if f.name not in DROPOUTS):
+        here, there = getattr(options.model, name), getattr(usual.model, name)
+        if here != there and not (name == "block_size" and here < there):
+            raise ConfigError(
+                f"{name}={here!r}: {folder} has {there!r}, and its weights fit nothing "
+                "else: leave the option out"
+            )
+
+
+def begin(options: TrainOptions) -> Beginning:
+    """What `--init-from` names, with the dropout and the context of the options."""
+    folder = Path(options.init_from or "")
+    check_same_sizes(options)
+    if is_run(folder):
+        saved = load_run(str(folder))
+        model, tokenizer = saved.model, saved.tokenizer
+    else:
+        model = GPT.from_pretrained(folder, dtype=np.float32)
+        tokenizer = load_published(folder)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise CheckpointError(
+            f"{folder}: its tokenizer has {tokenizer.vocab_size} tokens, and its "
+            f"weights are for {model.config.vocab_size}: they don't belong together"
+        )
+    # some files have more rows than tokens, to a round number
+    model.crop(options.model.block_size, tokenizer.vocab_size)
+    if options.model.dropout != model.config.dropout:
+        changes = {"dropout": options.model.dropout}
+        model.config = GPT._changed(model.config, changes)
+    return Beginning(model, tokenizer)
