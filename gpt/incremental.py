@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+def refuse_beyond(lengths: Array, block_size: int) -> None:
+    """InputError for a prompt that is longer than the context."""
+    if lengths.size and lengths.max() > block_size:
+        i = int(lengths.argmax())
+        raise InputError(
+            f"prompt {i} has {lengths[i]} tokens, and the context is {block_size}: "
+            f"shorten it, to its last {block_size} tokens, say"
+        )
+
+
 def window(read: Array, block_size: int) -> Array:
     """How many of the newest tokens are seen once so many were read.
 
@@ -38,53 +48,64 @@ def window(read: Array, block_size: int) -> Array:
 class GPTState:
     """Sequences in the midst of being written: see `nn.decoding.Incremental`.
 
-    Keys and values of the tokens read so far are kept. Where the context is full, the
-    newest half of it is read again, each row for itself: `window` says when. No
+    Keys and values of the tokens read so far are kept, in memory for `capacity` tokens
+    (None: it grows). Where the context is full, the newest half of it is read again,
+    each row for itself: `window` says when. A prompt has to fit the context. No
     gradients are recorded, and nothing is dropped.
     """
 
-    def __init__(self, model: GPT) -> None:
+    def __init__(self, model: GPT, capacity: int | None = None) -> None:
         self.model = model
         self.read: Array | None = None  # (N,): tokens of each row, padding left out
         self.tokens = np.zeros((0, 0), np.int64)  # (N, L), as far as they may be seen
-        self.caches, self.times = self._nothing()
-
-    def _nothing(self) -> tuple[list[KeyValueCache], Times]:
-        return [KeyValueCache() for _ in self.model.h], Times()
+        room = min(capacity or 0, model.config.block_size)
+        self.caches = [KeyValueCache(room) for _ in model.h]
+        self.times = Times()
+        self._modules = list(model.modules())
 
     @tg.no_grad()
     def advance(self, tokens: ArrayLike, real: ArrayLike | None = None) -> Array:
         """Read tokens (N, T) more of each row; the scores (N, V) of the next one."""
         tokens = self._checked(tokens)
-        before = np.zeros(len(tokens), np.int64) if self.read is None else self.read
         new = np.full(len(tokens), tokens.shape[1]) if real is None else np.sum(real, 1)
         size = self.model.config.block_size
+        if self.read is None:
+            refuse_beyond(new, size)
+        before = np.zeros(len(tokens), np.int64) if self.read is None else self.read
         read, seen = before + new, window(before + new, size)
         history = np.concatenate([self.tokens, tokens], axis=1)[:, -size:]
-        caches, times = self.caches, copy(self.times)
-        if (seen != window(before, size) + new).any():  # somewhere, the context is full
-            caches, times = self._nothing()
-            T = seen.max()
-            tokens, real = history[:, -T:], np.arange(T) >= T - seen[:, None]
+        times = copy(self.times)
+        if again := bool((seen != window(before, size) + new).any()):
+            T = seen.max()  # somewhere, the context is full
+            times, tokens = Times(), history[:, -T:]
+            real = np.arange(T) >= T - seen[:, None]
         positions = times.extend(tokens.shape, real)
         mask = times.mask  # (N, 1, S)
-        with evaluating(self.model):
+        if again:
+            for cache in self.caches:
+                cache.clear()
+        with evaluating(self._modules):
             hidden = self.model.hidden(
                 tokens,
                 positions=positions,
                 mask=None if mask is None else mask[:, None],
-                caches=caches,
+                caches=self.caches,
             )
-            # kept only now: a token past the vocabulary, say, leaves all as it was
-            self.read, self.tokens = read, history
-            self.caches, self.times = caches, times
+            self.read, self.tokens, self.times = read, history, times
             return self.model.head(hidden[:, -1]).data
 
     def _checked(self, tokens: ArrayLike) -> Array:
+        """InputError for what cannot be read, before anything has changed."""
         tokens = np.asarray(tokens)
         N = tokens.shape[0] if self.read is None and tokens.ndim else len(self.tokens)
         if tokens.ndim != 2 or len(tokens) != N:
             raise InputError(f"{N} rows go on with ({N}, T) tokens, not {tokens.shape}")
+        V = self.model.config.vocab_size
+        if tokens.dtype.kind not in "iu" or ((tokens < 0) | (tokens >= V)).any():
+            raise InputError(
+                f"tokens are integers from 0 to {V - 1}; these are {tokens.dtype}, "
+                f"up to {tokens.max()}"
+            )
         if self.read is None:
             self.tokens = np.zeros((N, 0), np.int64)
         return tokens

@@ -20,6 +20,7 @@ from nn.activations import ACTIVATIONS
 from nn.attention import DotProductAttention
 from nn.cache import KeyValueCache
 from nn.decoding import Completion, generate
+from nn.decoding.incremental import limits
 from nn.published import Layout, Pretrained
 from nn.state import hold
 from tensorgrad import Tensor
@@ -210,10 +211,26 @@ class GPT(Pretrained):
     def _own_layout(self) -> Layout:
         return layout_of(self.config)
 
-    def start(self) -> GPTState:
-        """Nothing read yet: `nn.decoding` brings prompts, and goes on from there."""
-        return GPTState(self)
+    def start(self, capacity: int | None = None) -> GPTState:
+        """Nothing read yet: `nn.decoding` brings prompts, and goes on from there.
 
-    def generate(self, prompts: Sequence[Any], **options: Any) -> list[Completion]:
-        """What follows each prompt of tokens (T,): see `nn.decoding.generate`."""
-        return generate(self.start(), prompts, **options)
+        With `capacity`, memory for so many tokens, at most the context, is there from
+        the start; else it doubles as it fills.
+        """
+        return GPTState(self, capacity)
+
+    def generate(
+        self,
+        prompts: Sequence[Any],
+        *,
+        max_new_tokens: int | Sequence[int],
+        **options: Any,
+    ) -> list[Completion]:
+        """What follows each prompt of tokens (T,): see `nn.decoding.generate`.
+
+        InputError where a prompt alone is longer than the context.
+        """
+        longest = max(limits(max_new_tokens, len(prompts)), default=0)
+        longest += max(map(np.size, prompts), default=0)
+        state = self.start(capacity=longest - 1)  # the last token is not read
+        return generate(state, prompts, max_new_tokens=max_new_tokens, **options)

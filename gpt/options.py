@@ -15,6 +15,8 @@ from tensorgrad.errors import ConfigError
 from .config import GPTConfig
 
 Names = Annotated[tuple[str, ...], arg(metavar="NAME")]
+DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
+PLAIN = ("char", "byte")  # tokenizers that the text alone makes
 Preset = Literal["nano", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"]
 
 
@@ -53,7 +55,7 @@ class TrainOptions(RunOptions):
 
     KIND = "gpt"
     PROGRAM = "python -m gpt train"
-    FILES = ("data", "init_from")
+    FILES = ("data", "tokenizer", "init_from")
     ADDED = ("init_from", "trainable", "checkpoint_activations")
 
     data: cli.File = None
@@ -68,18 +70,18 @@ class TrainOptions(RunOptions):
     """Run each block again in the backward pass: a third more time, less memory."""
     out: cli.Folder = None
     """The run folder; None: the next free one of runs/gpt-1, runs/gpt-2, ..."""
-    tokenizer: Literal["char", "byte", "published"] = "char"
-    """A token: one of the text's own characters, a byte, or as --init-from has it."""
+    tokenizer: Annotated[str, arg(metavar="char|byte|PATH")] = "char"
+    """What a token is: one of the text's own characters, a byte of any text, or what
+    a folder or file says, of python -m gpt tokenize, of a run or as published."""
     model: OmitArgPrefixes[Sizes] = field(default_factory=lambda: sizes("nano"))
 
+    def file(self, name: str) -> str | None:
+        plain = name == "tokenizer" and self.tokenizer in PLAIN
+        return self.tokenizer if plain else super().file(name)
+
     def __post_init__(self) -> None:
-        if self.init_from is None:
-            for name, value in (
-                ("trainable", self.trainable),
-                ("tokenizer published", self.tokenizer == "published"),
-            ):
-                if value:
-                    raise ConfigError(f"--{name} needs weights: name --init-from DIR")
+        if self.trainable and self.init_from is None:
+            raise ConfigError("--trainable needs weights: name --init-from DIR")
 
 
 def defaults(preset: str | None) -> TrainOptions:

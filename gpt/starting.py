@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 
 from nn import run_weights
-from nn.published_tokenizers import load_published
 from nn.recipe import TrainerConfig
-from nn.run_options import options_of
 from nn.tokenizer import Tokenizer
 from nn.weight_files import read_object
 from tensorgrad.errors import CheckpointError, ConfigError
@@ -25,14 +23,6 @@ DROPOUTS = ("dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop")
 FINE_TUNING = TrainerConfig(learning_rate=5e-5)
 
 
-@dataclass(frozen=True)
-class Beginning:
-    """The model that a training starts from, and its tokenizer."""
-
-    model: GPT
-    tokenizer: Tokenizer
-
-
 def is_run(folder: Path) -> bool:
     """Whether it is a run of ours; else it is published."""
     path = folder / "config.json"
@@ -43,12 +33,13 @@ def defaults_from(folder: Path) -> TrainOptions:
     """The options where weights are given: their sizes, their tokenizer, a low rate."""
     if is_run(folder):
         config = run_weights.model_config(GPTConfig, folder)
-        tokenizer = options_of(TrainOptions, folder).tokenizer
     else:
-        config, tokenizer = GPT.from_pretrained(folder).config, "published"
-    sizes = Sizes(**{**asdict(config), "vocab_size": 1})
+        config = GPT.from_pretrained(folder).config
     return TrainOptions(
-        init_from=str(folder), model=sizes, tokenizer=tokenizer, training=FINE_TUNING
+        init_from=str(folder),
+        tokenizer=str(folder),
+        model=Sizes(**{**asdict(config), "vocab_size": 1}),
+        training=FINE_TUNING,
     )
 
 
@@ -59,10 +50,10 @@ def check_same_sizes(options: TrainOptions) -> None:
     """
     folder = Path(options.init_from or "")
     usual = defaults_from(folder)
-    if options.tokenizer != usual.tokenizer:
+    if options.file("tokenizer") != usual.file("tokenizer"):
         raise ConfigError(
-            f"--tokenizer {options.tokenizer}: {folder} was trained with its own "
-            f"({usual.tokenizer}): leave the option out"
+            f"--tokenizer {options.tokenizer}: the weights in {folder} were trained "
+            "with the tokenizer there: leave the option out"
         )
     for name in (f.name for f in fields(GPTConfig) if f.name not in DROPOUTS):
         here, there = getattr(options.model, name), getattr(usual.model, name)
@@ -73,16 +64,14 @@ def check_same_sizes(options: TrainOptions) -> None:
             )
 
 
-def begin(options: TrainOptions) -> Beginning:
+def begin(options: TrainOptions, tokenizer: Tokenizer) -> GPT:
     """What `--init-from` names, with the dropout and the context of the options."""
     folder = Path(options.init_from or "")
     check_same_sizes(options)
     if is_run(folder):
-        saved = load_run(str(folder))
-        model, tokenizer = saved.model, saved.tokenizer
+        model = load_run(str(folder)).model
     else:
         model = GPT.from_pretrained(folder, dtype=np.float32)
-        tokenizer = load_published(folder)
     if tokenizer.vocab_size > model.config.vocab_size:
         raise CheckpointError(
             f"{folder}: its tokenizer has {tokenizer.vocab_size} tokens, and its "
@@ -93,4 +82,4 @@ def begin(options: TrainOptions) -> Beginning:
     if options.model.dropout != model.config.dropout:
         changes = {"dropout": options.model.dropout}
         model.config = GPT._changed(model.config, changes)
-    return Beginning(model, tokenizer)
+    return model

@@ -19,13 +19,17 @@ Make = Callable[[], tuple[Any, Any]]  # -> keys and values (N, H, t, D), to be c
 class KeyValueCache:
     """The keys and values of all the times read so far, of N sequences.
 
-    They lie in memory that doubles when it is full, so that a token costs no copy of
-    those before it. GraphError where a gradient would be recorded: none could pass.
+    They lie in memory for `capacity` times, which doubles where that is too little, so
+    that a token costs no copy of those before it. What is given out is a view of it,
+    good until rows are selected. GraphError where a gradient would be recorded: none
+    could pass.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = 0) -> None:
+        self.capacity = capacity
         self.length = 0
-        self._memory: list[Array] = []  # keys and values (N, H, capacity, D)
+        self._memory: list[Array] = []  # keys and values (rows >= N, H, capacity, D)
+        self._content = np.arange(0)  # (N,): rows of one number hold the same
 
     def update(self, make: Make) -> tuple[Any, Any]:
         """Add the keys and values that `make` gives; all of them, (N, H, S, D) each."""
@@ -36,35 +40,61 @@ class KeyValueCache:
         refuse_recorded(k, v)
         new = [k.data, v.data]
         start, self.length = self.length, self.length + k.shape[2]
+        if not self._memory:
+            self._content = np.arange(k.shape[0])
         if not self._memory or self._memory[0].shape[2] < self.length:
             self._grow(new, start)
+        N = len(self._content)
         for memory, part in zip(self._memory, new, strict=True):
-            memory[:, :, start : self.length] = part
+            memory[:N, :, start : self.length] = part
         return self.all()
 
     def all(self) -> tuple[Any, Any]:
         """The keys and values so far."""
-        k, v = (wrap(memory[:, :, : self.length]) for memory in self._memory)
+        N = len(self._content)
+        k, v = (wrap(memory[:N, :, : self.length]) for memory in self._memory)
         return k, v
 
+    def clear(self) -> None:
+        """Forget all times; their memory is written anew."""
+        self.length = 0
+
     def _grow(self, new: list[Array], start: int) -> None:
-        capacity = max(self.length, 2 * start)
+        self.capacity = max(self.capacity, self.length, 2 * start)
         larger = []
         for i, part in enumerate(new):
             N, H, _, D = part.shape
-            memory = np.empty((N, H, capacity, D), part.dtype)
+            memory = np.empty((N, H, self.capacity, D), part.dtype)
             if start:
-                memory[:, :, :start] = self._memory[i][:, :, :start]
+                memory[:, :, :start] = self._memory[i][:N, :, :start]
             larger.append(memory)
         self._memory = larger
 
     def select(self, rows: ArrayLike) -> None:
-        """Keep these of the sequences, in this order, each as often as it is named."""
-        rows = np.asarray(rows)
-        for i, old in enumerate(self._memory):
-            new = np.empty((len(rows), *old.shape[1:]), old.dtype)
-            new[:, :, : self.length] = old[rows, :, : self.length]
-            self._memory[i] = new
+        """Keep these of the sequences, in this order, each as often as it is named.
+
+        Only rows that are to hold something else are written, in place where the
+        memory has as many rows.
+        """
+        if not self._memory:
+            return
+        N = len(self._content)
+        source = np.arange(N)[np.asarray(rows)]  # (M,)
+        M, wanted = len(source), self._content[source]
+        moved, memory = np.arange(M), self._memory
+        if len(memory[0]) >= M:
+            changed = np.flatnonzero(self._content[:M] != wanted[:N])
+            moved = np.concatenate([changed, moved[N:]])
+        else:
+            memory = [np.empty((M, *old.shape[1:]), old.dtype) for old in memory]
+        for new, old in zip(memory, self._memory, strict=True):
+            # the right side is a copy: no row is overwritten before it was read
+            new[moved, :, : self.length] = old[source[moved], :, : self.length]
+        self._memory, self._content = memory, self._contents(wanted)
+
+    def _contents(self, wanted: Array) -> Array:
+        """What tells rows apart after a selection: they go on by themselves."""
+        return np.arange(len(wanted))
 
 
 @final
@@ -78,6 +108,9 @@ class FixedCache(KeyValueCache):
         if recording():
             refuse_recorded(*make())  # the first call may have recorded nothing
         return self.all()
+
+    def _contents(self, wanted: Array) -> Array:
+        return wanted  # copies of a row stay the same, and may take each other's place
 
 
 def refuse_recorded(k: Any, v: Any) -> None:

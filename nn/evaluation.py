@@ -44,9 +44,13 @@ def evaluate(
 
 
 @contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """The model in eval mode, and then each module in it as it was."""
-    trained = [module for module in model.modules() if module.training]
+def evaluating(model: Module | Sequence[Module]) -> Iterator[None]:
+    """The model in eval mode, and then each module in it as it was.
+
+    A list of its modules will do as well: at each token, the walk to them is much.
+    """
+    modules = model.modules() if isinstance(model, Module) else model
+    trained = [module for module in modules if module.training]
     for module in trained:
         module.training = False
     try:

@@ -14,8 +14,8 @@ Config = TypeVar("Config", bound=Any)
 def preset(presets: Mapping[str, Config], name: str, **changes: Any) -> Config:
     """The dataclass of that name with some fields changed; ConfigError names them all.
 
-    >>> from nn.transformer.bert import PRESETS
-    >>> preset(PRESETS, "tiny", n_layer=3).n_layer
+    >>> from nn.transformer.config import BERTS
+    >>> preset(BERTS, "tiny", n_layer=3).n_layer
     3
     """
     if name not in presets:

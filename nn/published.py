@@ -109,6 +109,15 @@ class Layout:
     """Older names in files -> the names of today."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Their further names of one tensor -> its name in `names`."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Their names -> those of other tensors, taken where a file lacks them."""
+    applies: Callable[[Any], bool] = lambda config: True
+    """Which configs it is for, where a model type has several layouts."""
+    seen: Callable[[Any, Mapping[str, Entry]], Any] = lambda config, entries: config
+    """What the tensors in the files, by their names of today, make of a config.
+
+    ConfigError, which then names the files, for tensors that can't be the model's.
+    """
     completed: Callable[[Any, dict[str, Array]], dict[str, Array]] = (
         lambda config, arrays: arrays
     )
@@ -166,8 +175,10 @@ class Pretrained(Module):
         file = (path if path.is_dir() else path.parent) / CONFIG
         content = read_object(file)
         try:
-            layout = cls._layout(content.get("model_type"))
-            config = cls._changed(layout.config(ConfigFile(content)), changes)
+            layouts = cls._layouts(content.get("model_type"))
+            config = layouts[0].config(ConfigFile(content))
+            config = cls._changed(seen(config, layouts[0], weights), changes)
+            layout = next(layout for layout in layouts if layout.applies(config))
             model = cls._empty(config, ConfigFile(content), layout, len(weights))
         except ConfigError as error:
             raise CheckpointError(f"{file}: {error}") from None
@@ -201,18 +212,22 @@ class Pretrained(Module):
             raise ConfigError(f"no array has such sizes: {error}") from None
 
     @classmethod
-    def _layout(cls, model_type: Any) -> Layout:
+    def _layouts(cls, model_type: Any) -> list[Layout]:
         found = [la for la in cls.layouts if model_type in (la.model_type, None)]
         if not found:
             known = ", ".join(layout.model_type for layout in cls.layouts)
             raise ConfigError(
                 f"model_type={model_type!r:.40}: {cls.__name__} reads {known}"
             )
-        return found[0]
+        return found
 
     def _own_layout(self) -> Layout:
         """The layout that it is saved in."""
-        return self.layouts[0]
+        return next(layout for layout in self.layouts if layout.applies(self.config))
+
+    def _to_json(self, layout: Layout) -> dict[str, Any]:
+        """What config.json says of it."""
+        return layout.to_json(self.config)
 
     def save_pretrained(self, folder: StrPath) -> None:
         """Write config.json and model.safetensors, as transformers reads them.
@@ -223,7 +238,7 @@ class Pretrained(Module):
         content = {
             "architectures": [layout.architecture],
             "model_type": layout.model_type,
-            **layout.to_json(self.config),
+            **self._to_json(layout),
         }
         made = not folder.exists()
         try:
@@ -251,6 +266,15 @@ def stored(model: Pretrained, layout: Layout) -> dict[str, Array]:
             array = array[None]
         arrays[layout.prefixed(theirs)] = array
     return layout.completed(model.config, arrays)
+
+
+def seen(config: Any, layout: Layout, weights: WeightFiles) -> Any:
+    """The config in the light of what is in the files."""
+    entries = {layout.canonical(name): e for name, e in weights.entries.items()}
+    try:
+        return layout.seen(config, entries)
+    except ConfigError as error:
+        raise CheckpointError(f"{weights.path}: {error}") from None
 
 
 def load(model: Module, layout: Layout, weights: WeightFiles, dtype: Any) -> None:
@@ -290,6 +314,10 @@ def sorted_out(
     """The names in the files that each wanted one has; and those that nothing wants."""
     found: dict[str, list[str]] = {}
     unexpected = {}
+    named = {layout.canonical(file): file for file in weights}
+    for name, other in layout.stand_ins.items():
+        if name in wanted and name not in named and other in named:
+            found[name] = [named[other]]
     further: list[tuple[str, str]] = []
     for file in weights:
         name = layout.canonical(file)

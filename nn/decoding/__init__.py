@@ -21,19 +21,23 @@ is one of five tokens, that holds the successor of the last token for the likeli
 
 Results are those of Hugging Face's `generate` with the same settings, but for three
 things: padding is not among the tokens that penalties count, a ban that would rule out
-every token is waived, and what has probability 0 is no hypothesis.
+every token is waived, and what has probability 0 is no hypothesis. What is `suppress`
+here are there `suppress_tokens`, or `bad_words_ids` of one token each that is no stop
+token; what is `final_token` here is there `forced_eos_token_id`.
 """
 
 from . import filters
 from .beam import Beams, Hypothesis, beam_search
 from .incremental import Incremental
-from .sampling import GREEDY, Completion, Sampling, Step, generate, stream
+from .sampling import GREEDY, Sampling, explain
 from .stopping import Reason, StoppingText
+from .writing import Completion, Step, generate, stream
 
 __all__ = [
     "Incremental",
     "Sampling",
     "GREEDY",
+    "explain",
     "generate",
     "stream",
     "Completion",

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 import tensorgrad as tg
 
-from . import filters
+from .filters import penalties
 from .incremental import (
     Incremental,
     Scores,
     Tokens,
     checked,
+    largest,
     limits,
     pack,
     read_prompts,
@@ -53,6 +54,10 @@ class Beams:
     """Above 1, tokens that were there before become less likely; 1: they don't."""
     no_repeat_ngram: int = 0
     """No n tokens come in the same order twice, prompt included; 0: they may."""
+    suppress: tuple[int, ...] = ()
+    """Tokens that are never written, by their numbers."""
+    final_token: int | None = None
+    """The last of max_new_tokens is this one; None: any. It costs no probability."""
 
     def __post_init__(self) -> None:
         require_whole("beam_size", self.beam_size, 1)
@@ -66,7 +71,7 @@ class Beams:
         when = self.early_stopping
         known = isinstance(when, bool) or when == "never"
         require(known, "early_stopping", when, "True, False or 'never'")
-        require_penalties(self.repetition_penalty, self.no_repeat_ngram)
+        require_penalties(self)
 
     def score(self, log_prob: float, length: int) -> float:
         """What sequences are compared by.
@@ -117,7 +122,8 @@ def beam_search(
     scores: ArrayLike = read_prompts(model, tokens, real) if going else []
     while going:
         starts = np.cumsum([0, *(len(search.sequences) for search in going)])
-        log_probs = tg.log_softmax(checked(scores, int(starts[-1])))
+        logits, _ = checked(scores, int(starts[-1]))
+        log_probs = tg.log_softmax(logits.astype(np.float64, copy=False))
         rows = [
             start + search.step(own)
             for search, start, own in zip(
@@ -159,10 +165,11 @@ class Search:
         size, V = self._settings.beam_size, log_probs.shape[-1]
         totals = (self._totals[:, None] + self._penalised(log_probs)).ravel()
         best = largest(totals, size * (1 + max(1, len(self._stops))))
+        best = best[totals[best] > -np.inf]
         beams, tokens = np.divmod(best, V)
         sequences = np.concatenate([self.sequences[beams], tokens[:, None]], -1)
         totals = totals[best]
-        log_probs = (self._log_probs[:, None] + log_probs).ravel()[best]
+        log_probs = self._log_probs[beams] + log_probs[beams, tokens]
         self._length += 1
         ends = np.isin(tokens, self._stops) | (self._length == self._max_length)
         for i in np.flatnonzero(ends[:size]):
@@ -175,9 +182,10 @@ class Search:
         return beams[on]
 
     def _penalised(self, log_probs: Scores) -> Scores:
-        s = self._settings
-        x = filters.repetition_penalty(log_probs, self.sequences, s.repetition_penalty)
-        return filters.no_repeat_ngram(x, self.sequences, s.no_repeat_ngram)
+        last = self._length + 1 == self._max_length
+        for each in penalties(self._settings, self.sequences, last).values():
+            log_probs = each(log_probs)
+        return log_probs
 
     def _end(self, sequence: Tokens, total: float, log_prob: float) -> None:
         score = self._settings.score(total, self._length)
@@ -196,14 +204,3 @@ class Search:
         gains = settings.early_stopping == "never" and settings.alpha > 0
         length = self._max_length if gains else self._length
         return settings.score(best, length) <= self.ended[-1].score
-
-
-def largest(values: Scores, count: int) -> NDArray[np.int64]:
-    """Where the largest (...,) stand, largest first, of equals the first; never -inf.
-
-    >>> largest(np.array([1.0, 3.0, -np.inf, 3.0, 2.0]), 3)
-    array([1, 3, 4])
-    """
-    least = np.partition(values, -count)[-count] if count < values.size else -np.inf
-    among = np.flatnonzero((values >= least) & (values > -np.inf))
-    return among[np.argsort(-values[among], kind="stable")][:count]

@@ -2,19 +2,67 @@
 
 Each takes logits (..., V) and gives logits (..., V), in float64, with -inf where a
 token is ruled out. At least one token of each row must be finite, and then one still
-is afterwards. A setting that changes nothing is the first in each range: 1, 0, 1, 0, 1.
-The order in use is Hugging Face's, which is the order of this file.
+is afterwards. A setting that changes nothing is the first in each range: (), 1, 0,
+None, 1, 0, 1. The order in use is that of this file. It is Hugging Face's, but that
+`suppress` is the first: the penalties in between make no difference to it, and see
+what is left.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 import tensorgrad as tg
+from tensorgrad.errors import InputError
 
 from .incremental import Scores, Tokens
+
+Filter = Callable[[ArrayLike], Scores]
+
+
+def penalties(settings: Any, tokens: Tokens, last: ArrayLike) -> dict[str, Filter]:
+    """Those of `Sampling` and `Beams` alike that are in use, by name, in their order.
+
+    For sequences (..., T), -1 where padded, of which the next token is the last (...,).
+    """
+    s = settings
+    every: dict[str, tuple[Any, Filter]] = {
+        "suppress": (len(s.suppress), lambda x: suppress(x, s.suppress)),
+        "repetition_penalty": (
+            s.repetition_penalty != 1,
+            lambda x: repetition_penalty(x, tokens, s.repetition_penalty),
+        ),
+        "no_repeat_ngram": (
+            s.no_repeat_ngram,
+            lambda x: no_repeat_ngram(x, tokens, s.no_repeat_ngram),
+        ),
+        "final_token": (
+            s.final_token is not None and np.any(last),
+            lambda x: final_token(x, s.final_token, last),
+        ),
+    }
+    return {name: each for name, (used, each) in every.items() if used}
+
+
+def suppress(logits: ArrayLike, never: Sequence[int]) -> Scores:
+    """-inf for these tokens, whatever was there before.
+
+    >>> suppress([1.0, 2.0, 3.0], [2])
+    array([  1.,   2., -inf])
+    """
+    x = np.array(logits, np.float64)
+    if not len(never):
+        return x
+    _known("suppress", max(never), x)
+    x[..., list(never)] = -np.inf
+    if np.isneginf(x.max(-1)).any():
+        raise InputError("suppress rules out every token that could follow")
+    return x
 
 
 def repetition_penalty(logits: ArrayLike, tokens: Tokens, penalty: float) -> Scores:
@@ -52,6 +100,20 @@ def no_repeat_ngram(logits: ArrayLike, tokens: Tokens, n: int) -> Scores:
     banned = _mark(np.where(begun, windows[..., -1], -1), x.shape)
     rest = np.where(banned, -np.inf, x)
     return np.where(np.isneginf(rest.max(-1, keepdims=True)), x, rest)
+
+
+def final_token(logits: ArrayLike, token: int | None, last: ArrayLike) -> Scores:
+    """Nothing but this token where the next one is the last (...,); it has 0 there.
+
+    >>> final_token([[1.0, 2.0], [3.0, 4.0]], 0, [False, True])
+    array([[ 1.,   2.], [ 0., -inf]])
+    """
+    x = np.asarray(logits, np.float64)
+    if token is None:
+        return x
+    _known("final_token", token, x)
+    only = np.where(np.arange(x.shape[-1]) == token, 0.0, -np.inf)
+    return np.where(np.asarray(last, bool)[..., None], only, x)
 
 
 def temperature(logits: ArrayLike, temperature: float) -> Scores:
@@ -96,12 +158,23 @@ def top_p(logits: ArrayLike, p: float) -> Scores:
     x = np.asarray(logits, np.float64)
     if p == 1:
         return x  # where rounding could leave out the least likely
-    order = np.argsort(-x, axis=-1, kind="stable")
-    mass = tg.softmax(np.take_along_axis(x, order, -1)).cumsum(-1)
-    before = np.concatenate([np.zeros_like(mass[..., :1]), mass[..., :-1]], -1)
-    kept = np.zeros(x.shape, np.bool_)
-    np.put_along_axis(kept, order, before < p, -1)
-    return np.where(kept, x, -np.inf)
+    mass = tg.softmax(x)
+    # those below have less than 1 - p together, so they are not needed for p: most of
+    # a large vocabulary need not be sorted
+    least = (1 - p) / (2 * x.shape[-1])
+    out = np.full(x.shape, -np.inf)
+    for row in np.ndindex(x.shape[:-1]):
+        among = np.flatnonzero(mass[row] >= least)
+        order = among[np.argsort(-x[row][among], kind="stable")]
+        before = np.searchsorted(mass[row][order].cumsum(), p)  # how many reach less
+        kept = order[: before + 1]
+        out[row][kept] = x[row][kept]
+    return out
+
+
+def _known(name: str, token: int, x: Scores) -> None:
+    if token >= x.shape[-1]:
+        raise InputError(f"{name}: token {token} is none of the model's {x.shape[-1]}")
 
 
 def _mark(tokens: Tokens, shape: tuple[int, ...]) -> np.ndarray:

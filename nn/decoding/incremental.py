@@ -14,6 +14,7 @@ from tensorgrad.errors import ConfigError, InputError, ShapeError
 
 Tokens = NDArray[np.int64]
 Scores = NDArray[np.float64]
+Logits = NDArray[np.floating[Any]]  # as a model gives them
 
 
 class Incremental(Protocol):
@@ -75,23 +76,55 @@ def read_prompts(
     return model.advance(tokens) if real.all() else model.advance(tokens, real)
 
 
-def checked(scores: ArrayLike, rows: int) -> Scores:
-    """The scores (N, V) in float64, fit to choose from."""
-    array = np.asarray(scores, np.float64)
+def checked(scores: ArrayLike, rows: int) -> tuple[Logits, Tokens]:
+    """The scores (N, V), fit to choose from, and the likeliest of each row (N,).
+
+    They are looked at once, and not copied: V is large.
+    """
+    array = np.asarray(scores)
+    if array.dtype.kind != "f":
+        array = np.asarray(scores, np.float64)
     if array.ndim != 2 or len(array) != rows or not array.size:
         raise ShapeError(
             f"the model's scores have shape {array.shape}; for {rows} sequences they "
             f"should be ({rows}, V), of the one token that follows"
         )
+    likeliest = array.argmax(-1)  # or where NaN is
+    maxima = np.take_along_axis(array, likeliest[:, None], -1)
     # what NaN, +inf and a row of nothing but -inf have in common
-    unfit = ~np.isfinite(array.max(-1))
+    unfit = ~np.isfinite(maxima[:, 0])
     if unfit.any():
         i = int(unfit.argmax())
         raise InputError(
             f"the model's scores give no probabilities: those of sequence {i} have "
-            f"{array[i].max()} for their maximum. Did its training diverge?"
+            f"{maxima[i, 0]} for their maximum. Did its training diverge?"
         )
-    return array
+    return array, likeliest
+
+
+def log_probs_of(logits: Logits, likeliest: Tokens, tokens: Tokens) -> Scores:
+    """log p (N, k) of these tokens (N, k): l - log sum exp l, in float64.
+
+    >>> log_probs_of(np.log([[0.25, 0.75]]), np.array([1]), np.array([[0, 1]]))
+    array([[-1.39, -0.29]])
+    """
+    maxima = np.take_along_axis(logits, likeliest[:, None], -1)
+    weights = np.subtract(logits, maxima, dtype=np.float64)
+    total = np.exp(weights, out=weights).sum(-1, keepdims=True)
+    chosen = np.take_along_axis(logits, tokens, -1)
+    log_probs: Scores = np.subtract(chosen, maxima, dtype=np.float64) - np.log(total)
+    return log_probs
+
+
+def largest(values: Logits, count: int) -> Tokens:
+    """Where the largest (...,) stand, largest first, of equals the first.
+
+    >>> largest(np.array([1.0, 3.0, -np.inf, 3.0, 2.0]), 3)
+    array([1, 3, 4])
+    """
+    least = np.partition(values, -count)[-count] if count < values.size else -np.inf
+    among = np.flatnonzero(values >= least)
+    return among[np.argsort(-values[among], kind="stable")][:count]
 
 
 def require(holds: bool, name: str, value: object, what: str) -> None:
@@ -105,10 +138,19 @@ def require_whole(name: str, value: object, least: int) -> None:
     require(holds, name, value, f"a whole number, {least} or more")
 
 
-def require_penalties(repetition_penalty: float, no_repeat_ngram: int) -> None:
-    holds = 0 < repetition_penalty < math.inf
-    require(holds, "repetition_penalty", repetition_penalty, "a number above 0")
-    require_whole("no_repeat_ngram", no_repeat_ngram, 0)
+def require_penalties(settings: Any) -> None:
+    """Refuse what `Sampling` and `Beams` alike cannot have."""
+    penalty, ngram = settings.repetition_penalty, settings.no_repeat_ngram
+    holds = 0 < penalty < math.inf
+    require(holds, "repetition_penalty", penalty, "a number above 0")
+    require_whole("no_repeat_ngram", ngram, 0)
+    for token in settings.suppress:
+        require_whole("each of suppress", token, 0)
+    final = settings.final_token
+    if final is not None:
+        require_whole("final_token", final, 0)
+        free = final not in settings.suppress
+        require(free, "final_token", final, "a token that suppress allows")
 
 
 def limits(max_new_tokens: int | Sequence[int], prompts: int) -> list[int]:

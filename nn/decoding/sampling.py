@@ -1,37 +1,33 @@
-"""Greedy decoding and sampling: token by token, or the whole at once."""
+"""The settings of sampling, and how they choose a token."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 
-from ..tokenizer import Tokenizer
 from . import filters
 from .incremental import (
-    Incremental,
+    Logits,
     Scores,
     Tokens,
-    checked,
-    limits,
-    pack,
-    read_prompts,
     require,
     require_penalties,
     require_whole,
-    stop_set,
 )
-from .stopping import Ending, Reason, StoppingText, check_stop_strings
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is drawn from the scores. The filters apply in this order."""
+    """How a token is drawn from the scores.
+
+    What is suppressed goes first, then the others apply in this order, a final token
+    before the temperature.
+    """
 
     repetition_penalty: float = 1.0
     """Above 1, tokens that were there before become less likely; 1: they don't."""
@@ -43,172 +39,69 @@ class Sampling:
     """Draw from the k likeliest tokens only; 0: from all."""
     top_p: float = 1.0
     """Draw from the fewest likeliest tokens with this much probability; 1: from all."""
+    suppress: tuple[int, ...] = ()
+    """Tokens that are never written, by their numbers."""
+    final_token: int | None = None
+    """The last of max_new_tokens is this one; None: any."""
 
     def __post_init__(self) -> None:
-        require_penalties(self.repetition_penalty, self.no_repeat_ngram)
+        require_penalties(self)
         t, p = self.temperature, self.top_p
         require(0 <= t < math.inf, "temperature", t, "a number, 0 or more")
         require_whole("top_k", self.top_k, 0)
         require(0 < p <= 1, "top_p", p, "a number above 0 and at most 1")
 
-    def candidates(self, logits: ArrayLike, tokens: Tokens) -> Scores:
-        """Logits (..., V) after all filters, for sequences (..., T); -1 is padding."""
-        x = filters.repetition_penalty(logits, tokens, self.repetition_penalty)
-        x = filters.no_repeat_ngram(x, tokens, self.no_repeat_ngram)
-        x = filters.temperature(x, self.temperature)
-        return filters.top_p(filters.top_k(x, self.top_k), self.top_p)
+    def in_use(
+        self, tokens: Tokens, last: ArrayLike = False
+    ) -> dict[str, filters.Filter]:
+        """The filters of these settings that do something, by name, in their order.
+
+        For sequences (..., T), -1 where padded, of which the next token is the last
+        (...,).
+        """
+        found = filters.penalties(self, tokens, last)
+        if self.temperature != 1:
+            found["temperature"] = lambda x: filters.temperature(x, self.temperature)
+        if self.temperature == 0:
+            return found  # one is left
+        if self.top_k:
+            found["top_k"] = lambda x: filters.top_k(x, self.top_k)
+        if self.top_p < 1:
+            found["top_p"] = lambda x: filters.top_p(x, self.top_p)
+        return found
+
+    def candidates(
+        self, logits: ArrayLike, tokens: Tokens, last: ArrayLike = False
+    ) -> Scores:
+        """Logits (..., V) after all filters: see `in_use`."""
+        x = np.asarray(logits, np.float64)
+        for each in self.in_use(tokens, last).values():
+            x = each(x)
+        return x
 
 
 GREEDY = Sampling(temperature=0)
+UNCHANGED = Sampling()  # draws with the model's own probabilities
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One more token for each of the M sequences that had not ended yet."""
-
-    rows: NDArray[np.int64]
-    """(M,): which prompts they belong to, in ascending order."""
-    tokens: Tokens
-    """(M,): the tokens drawn."""
-    log_probs: Scores
-    """(M,): log p of each under the model itself, before all filters."""
-    logits: Scores
-    """(M, V): the model's scores that they were drawn from, before all filters."""
-    texts: list[str]
-    """The text that became certain in each; empty without a tokenizer."""
-    reasons: list[Reason | None]
-    """Why each sequence ends with this token; None where it goes on."""
-
-
-@dataclass(frozen=True, eq=False)
-class Completion:
-    """What a model wrote after one prompt."""
-
-    tokens: Tokens
-    """(T,): all that were drawn, those of a stop included."""
-    log_probs: Scores
-    """(T,): log p of each under the model itself, before all filters."""
-    text: str
-    """Their text, without the stop; empty without a tokenizer."""
-    reason: Reason
-    """Why it ends there."""
-
-
-def generate(
-    model: Incremental,
-    prompts: Sequence[ArrayLike],
-    *,
-    max_new_tokens: int | Sequence[int],
-    settings: Sampling = Sampling(),
-    rng: np.random.Generator | int | None = None,
-    stop_tokens: Collection[int] = (),
-    stop_strings: Sequence[str] = (),
-    tokenizer: Tokenizer | None = None,
-) -> list[Completion]:
-    """What follows each prompt, in the prompts' order: all steps of `stream`, joined.
-
-    >>> class Uniform:
-    ...     def advance(self, tokens, real=None):
-    ...         return np.zeros((len(tokens), 4))
-    ...
-    ...     def select(self, rows):
-    ...         pass
-    >>> [done] = generate(Uniform(), [[0]], max_new_tokens=9, stop_tokens={3}, rng=0)
-    >>> done.tokens, done.log_probs, done.reason
-    (array([2, 1, 0, 0, 3]), array([-1.38, -1.38, -1.38, -1.38, -1.38]), 'stop_token')
-    """
-    steps = stream(
-        model,
-        prompts,
-        max_new_tokens=max_new_tokens,
-        settings=settings,
-        rng=rng,
-        stop_tokens=stop_tokens,
-        stop_strings=stop_strings,
-        tokenizer=tokenizer,
-    )
-    tokens: list[list[int]] = [[] for _ in prompts]
-    log_probs: list[list[float]] = [[] for _ in prompts]
-    texts = [""] * len(prompts)
-    reasons: dict[int, Reason] = {}
-    for step in steps:
-        for i, row in enumerate(step.rows.tolist()):
-            tokens[row].append(step.tokens[i])
-            log_probs[row].append(step.log_probs[i])
-            texts[row] += step.texts[i]
-            if reason := step.reasons[i]:
-                reasons[row] = reason
-    return [
-        Completion(np.array(tokens[n]), np.array(log_probs[n]), texts[n], reasons[n])
-        for n in range(len(prompts))
-    ]
-
-
-def stream(
-    model: Incremental,
-    prompts: Sequence[ArrayLike],
-    *,
-    max_new_tokens: int | Sequence[int],
-    settings: Sampling = Sampling(),
-    rng: np.random.Generator | int | None = None,
-    stop_tokens: Collection[int] = (),
-    stop_strings: Sequence[str] = (),
-    tokenizer: Tokenizer | None = None,
-) -> Iterator[Step]:
-    """One `Step` after the other, until each sequence has ended.
-
-    A sequence ends after `max_new_tokens` (a number for all prompts, or one for each),
-    after a stop token, or once its text (that of the new tokens alone) holds a stop
-    string. The model no longer works on it then.
-    Each step takes one number from `rng` for each prompt, whichever have ended, so
-    no sequence depends on where another one stops.
-    """
-    longest = limits(max_new_tokens, len(prompts))
-    strings = check_stop_strings(stop_strings, tokenizer)
-    stops = stop_set(stop_tokens)
-    tokens, real = pack(prompts)
-    endings = [
-        Ending(
-            longest[i],
-            stops,
-            None if tokenizer is None else StoppingText(tokenizer, strings),
-        )
-        for i in range(len(prompts))
-    ]
-    # what is wrong is said above, at the call, not at the first step
-    return _steps(model, tokens, real, endings, settings, np.random.default_rng(rng))
-
-
-def _steps(
-    model: Incremental,
-    tokens: Tokens,
-    real: NDArray[np.bool_],
-    endings: list[Ending],
+def choose(
     settings: Sampling,
-    rng: np.random.Generator,
-) -> Iterator[Step]:
-    rows = np.arange(len(endings))
-    if not rows.size:
-        return
-    sequences = np.where(real, tokens, -1)
-    scores = read_prompts(model, tokens, real)
-    while True:
-        logits = checked(scores, len(rows))
-        chances = rng.random(len(endings))[rows]
-        new = draw(settings.candidates(logits, sequences), chances)
-        log_probs = np.take_along_axis(tg.log_softmax(logits), new[:, None], -1)[:, 0]
-        live = [endings[row] for row in rows]
-        texts = [end.feed(token) for end, token in zip(live, new.tolist(), strict=True)]
-        reasons = [end.reason for end in live]
-        yield Step(rows, new, log_probs, logits, texts, reasons)
-        on = np.array([i for i, reason in enumerate(reasons) if reason is None], int)
-        if not on.size:
-            return
-        if on.size < rows.size:
-            model.select(on)
-        rows = rows[on]
-        sequences = np.concatenate([sequences, new[:, None]], -1)[on]
-        scores = model.advance(new[on, None])
+    logits: Logits,
+    likeliest: Tokens,
+    sequences: Tokens,
+    last: ArrayLike,
+    chances: Scores,
+) -> Tokens:
+    """The next token (M,) of each sequence (M, T), from logits (M, V)."""
+    if settings.temperature > 0:
+        return draw(settings.candidates(logits, sequences, last), chances)
+    penalties = filters.penalties(settings, sequences, last)
+    if not penalties:
+        return likeliest
+    x: ArrayLike = logits
+    for each in penalties.values():
+        x = each(x)
+    return np.argmax(x, -1)
 
 
 def draw(logits: Scores, chances: Scores) -> Tokens:
@@ -223,3 +116,32 @@ def draw(logits: Scores, chances: Scores) -> Tokens:
     # below the last end, since chances are; a token of probability 0 has no part
     points = chances[..., None] * ends[..., -1:]
     return np.asarray((points < ends).argmax(-1))
+
+
+def explain(
+    logits: ArrayLike,
+    tokens: ArrayLike,
+    settings: Sampling,
+    last: bool = False,
+) -> dict[str, Scores]:
+    """What each filter in use makes of the probabilities (V,) of the next token.
+
+    For one sequence (T,), from the model's logits (V,). The first, `model`, are the
+    model's own; the last are those that the token is drawn with. `last` says that no
+    other may follow it.
+
+    >>> logits = np.log([0.1, 0.4, 0.2, 0.3])
+    >>> stages = explain(logits, [], Sampling(temperature=0.5, top_k=3, top_p=0.8))
+    >>> for name, probabilities in stages.items():
+    ...     print(f"{name:<11}", probabilities.round(2))
+    model       [0.1 0.4 0.2 0.3]
+    temperature [0.03 0.53 0.13 0.3 ]
+    top_k       [0.   0.55 0.14 0.31]
+    top_p       [0.   0.64 0.   0.36]
+    """
+    x = np.asarray(logits, np.float64)
+    stages = {"model": tg.softmax(x)}
+    for name, each in settings.in_use(np.asarray(tokens, np.int64), last).items():
+        x = each(x)
+        stages[name] = tg.softmax(x)
+    return stages

@@ -1,16 +1,21 @@
 """Transformers from nn's layers: the encoder-decoder of 2017, and BERT."""
 
-from .bert import (
-    Bert,
-    BertConfig,
+from .bert import Bert
+from .bert_heads import (
     BertForMaskedLM,
     BertForPreTraining,
     BertForSequenceClassification,
     BertForTokenClassification,
 )
 from .blocks import BlockConfig, DecoderBlock, EncoderBlock, FeedForward
-from .encoder_decoder import Transformer, TransformerConfig
-from .positions import LearnedPositions, SinusoidalPositions, sinusoids
+from .config import BertConfig, TransformerConfig
+from .encoder_decoder import Transformer
+from .positions import (
+    LearnedPositions,
+    SinusoidalPositions,
+    sinusoid_halves,
+    sinusoids,
+)
 
 __all__ = [
     "Bert",
@@ -27,5 +32,6 @@ __all__ = [
     "SinusoidalPositions",
     "Transformer",
     "TransformerConfig",
+    "sinusoid_halves",
     "sinusoids",
 ]

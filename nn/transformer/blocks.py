@@ -49,11 +49,7 @@ class BlockConfig:
     def __post_init__(self) -> None:
         for name in self.whole_numbers():
             whole_number(name, getattr(self, name))
-        if self.d_model % self.n_head:
-            raise ConfigError(
-                f"d_model ({self.d_model}) must be a multiple of n_head "
-                f"({self.n_head}): each head gets d_model / n_head channels"
-            )
+        divided(self.d_model, "n_head", self.n_head)
         for name in ("dropout", "attention_dropout", "activation_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(
@@ -75,6 +71,15 @@ def whole_number(name: str, value: Any) -> None:
     """ConfigError unless it is one from 1 up."""
     if not isinstance(value, int) or value < 1:
         raise ConfigError(f"{name} must be a whole number >= 1, got {value!r}")
+
+
+def divided(d_model: int, name: str, n_head: int) -> None:
+    """ConfigError unless so many heads can share the channels."""
+    if d_model % n_head:
+        raise ConfigError(
+            f"d_model ({d_model}) must be a multiple of {name} ({n_head}): each head "
+            f"gets d_model / {name} channels"
+        )
 
 
 def token_of(vocab_size: int, name: str, token: Any) -> None:
@@ -140,8 +145,8 @@ class EncoderBlock(Module):
 class DecoderCache:
     """What a decoder block keeps between tokens: see `KeyValueCache`."""
 
-    def __init__(self) -> None:
-        self.of_itself = KeyValueCache()
+    def __init__(self, capacity: int = 0) -> None:
+        self.of_itself = KeyValueCache(capacity)
         self.of_memory = FixedCache()
 
     def select(self, rows: Any) -> None:

@@ -19,7 +19,7 @@ from ..data import BlockSampler
 from ..evaluation import Objective
 from ..losses import IGNORED
 from ..vocabulary import Vocabulary
-from .bert import BertForMaskedLM
+from .bert_heads import BertForMaskedLM
 
 Tokens = NDArray[np.int64]
 

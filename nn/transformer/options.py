@@ -13,7 +13,7 @@ from tensorgrad.errors import ConfigError
 from .. import cli
 from ..recipe import TrainerConfig
 from ..run_options import RunOptions
-from .encoder_decoder import TransformerConfig
+from .config import TransformerConfig
 
 Preset = Literal["tiny", "base", "big"]
 

@@ -15,7 +15,8 @@ from tensorgrad.errors import CheckpointError
 from .. import run_weights
 from ..text import corpus_hash
 from ..vocabulary import Vocabulary
-from .encoder_decoder import Transformer, TransformerConfig
+from .config import TransformerConfig
+from .encoder_decoder import Transformer
 from .options import TrainOptions
 from .translation import Translator
 

@@ -21,7 +21,8 @@ from ..text import StrPath, TextFile, corpus_hash, write_text
 from ..tokenizers import make_tokenizer
 from ..trainer import Trainer
 from ..vocabulary import Vocabulary
-from .encoder_decoder import Transformer, TransformerConfig
+from .config import TransformerConfig
+from .encoder_decoder import Transformer
 from .options import TrainOptions, defaults
 from .saved import (
     HELD_OUT,

@@ -126,7 +126,7 @@ class Translator:
         rng: np.random.Generator,
     ) -> list[list[Translation]]:
         padded, real = pad_batch(sources, self.source.pad)  # (B, S)
-        state = self.model.start(padded, real)
+        state = self.model.start(padded, real, capacity=max(limits))
         starts = [[self.target.bos]] * len(sources)
         stops = {self.target.eos}
         if isinstance(how, Sampling):

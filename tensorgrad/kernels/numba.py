@@ -20,6 +20,7 @@ from .numba_norms import (
     rms_norm,
     rms_norm_backward,
 )
+from .numba_products import rows_product
 from .numba_rows import (
     log_softmax,
     log_softmax_backward,
@@ -49,6 +50,7 @@ __all__ = [
     "log_softmax_backward",
     "rms_norm",
     "rms_norm_backward",
+    "rows_product",
     "scatter_add_rows",
     "softmax",
     "softmax_backward",

@@ -201,3 +201,8 @@ def sum_rows(g):
 def where(condition, x, y):
     """x where the condition holds, else y, with NumPy's broadcasting."""
     return np.where(condition, x, y)
+
+
+def rows_product(x, weight):
+    """x @ weight.T: (N, K) and (M, K) -> (N, M), both of one dtype or of two."""
+    return x @ weight.T

@@ -12,8 +12,8 @@ def _scores(q, k, mask, causal, scale):
         if mask.dtype == bool:
             mask = np.where(mask, q.dtype.type(0), lowest)
         scores = scores + mask
-    if causal:
-        queries, keys = scores.shape[-2:]
+    queries, keys = scores.shape[-2:]
+    if causal and queries > 1:  # a single one sees all keys
         ahead = ~np.tri(queries, keys, keys - queries, dtype=bool)
         scores = np.where(ahead, lowest, scores)
     return scores.astype(q.dtype, copy=False)
@@ -31,14 +31,15 @@ def attention(q, k, v, mask, dropout_mask, causal, scale):
     that exp(score - log_normaliser) is zero too.
     """
     scores = _scores(q, k, mask, causal, scale)
-    highest = np.maximum.reduce(scores, axis=-1, keepdims=True, initial=-np.inf)
-    empty = highest == -np.inf
-    weights = np.exp(scores - np.where(empty, q.dtype.type(0), highest))
+    # lowest and one: no-ops, except in a row of -inf, which then gives zeros
+    lowest = np.finfo(q.dtype).min
+    highest = np.maximum.reduce(scores, axis=-1, keepdims=True, initial=lowest)
+    weights = np.exp(scores - highest)
     total = np.add.reduce(weights, axis=-1, keepdims=True)
-    weights /= np.where(empty, q.dtype.type(1), total)
+    weights /= np.maximum(total, 1)
     if dropout_mask is not None:
         weights = (weights * dropout_mask).astype(q.dtype, copy=False)
-    log_normaliser = np.where(empty, q.dtype.type(np.inf), highest + np.log(total))
+    log_normaliser = np.where(total == 0, q.dtype.type(np.inf), highest + np.log(total))
     return weights @ v, log_normaliser
 
 

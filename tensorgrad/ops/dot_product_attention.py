@@ -86,7 +86,9 @@ def _four_axes(q, k, v, mask, dropout_mask, *like_q):
             m if m is None else np.broadcast_to(m, full) for m in (mask, dropout_mask)
         ]
     xs = (q, k, v, mask, dropout_mask, *like_q)
-    return [None if x is None else _fold((1,) * (4 - x.ndim), x) for x in xs]
+    return [
+        x if x is None or x.ndim == 4 else _fold((1,) * (4 - x.ndim), x) for x in xs
+    ]
 
 
 def _fold(ones, x):

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple as axis_numbers
 from ..coerce import weak
 from ..errors import ShapeError
 from ..graph import Variable
+from ..kernels import kernel
 from ..op import primitive
 from .elementwise import multiply
 from .reduce import sum
@@ -99,7 +100,7 @@ def linear(x, weight, bias=None):
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ShapeError(f"linear: weight {weight.shape} with a bias of {bias.shape}")
     # One product of two matrices is far quicker than a batch of small ones.
-    out = rows(x) @ weight.T
+    out = kernel("rows_product", weight)(rows(x), weight)
     if bias is not None:
         out = np.add(out, bias, out if bias.dtype == out.dtype else None)
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))

@@ -25,9 +25,11 @@ def test_the_overview_shows_the_commands(gpt: Any) -> None:
     for argv in ([], ["--help"]):
         out = gpt(*argv).out
         assert re.findall(r"^  (\w+)  ", out, re.MULTILINE) == [
+            "tokenize",
             "train",
             "sample",
             "eval",
+            "export",
         ]
 
 
@@ -75,8 +77,17 @@ def test_an_empty_prompt_starts_after_a_newline(trained: Path, gpt: Any) -> None
     assert start(ByteTokenizer(), "").tolist() == [10]
 
 
-def test_a_prompt_may_be_longer_than_the_context(trained: Path, gpt: Any) -> None:
-    prompt = "Take one down and pass it around, 9 bottles of beer on the wall."
+def test_a_prompt_of_which_nothing_is_left_starts_from_the_first_token() -> None:
+    class Words(ByteTokenizer):  # type: ignore[misc] - as BERT's, which drops spaces
+        def encode(self, text: str) -> Any:
+            return super().encode(text.strip())
+
+    for prompt in ("", " "):
+        assert start(Words(), prompt).tolist() == [0]
+
+
+def test_a_prompt_may_fill_the_context(trained: Path, gpt: Any) -> None:
+    prompt = "Take one down an"
     out = gpt("sample", "--prompt", prompt, "--max-new-tokens", 5).out
     assert len(out) == len(prompt) + 5 + 1
 

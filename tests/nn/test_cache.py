@@ -20,34 +20,105 @@ steps = st.lists(
     ),
     max_size=8,
 )
+any_rows = st.lists(
+    st.one_of(
+        st.integers(0, 5),
+        st.lists(st.integers(0, N - 1), min_size=1, max_size=N + 3),
+        st.permutations(range(N)),
+    ),
+    max_size=9,
+)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def draw(rng: np.random.Generator, t: int, dtype: Any = np.float64) -> list[Tensor]:
-    return [Tensor(rng.standard_normal((N, H, t, D)).astype(dtype)) for _ in "kv"]
+def draw(
+    rng: np.random.Generator, t: int, dtype: Any = np.float64, rows: int = N
+) -> list[Tensor]:
+    return [Tensor(rng.standard_normal((rows, H, t, D)).astype(dtype)) for _ in "kv"]
 
 
-@given(steps, seeds, st.sampled_from([np.float32, np.float64]))
+@given(
+    any_rows,
+    seeds,
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([0, 3, 40]),
+)
 def test_a_cache_gives_all_that_was_put_in_for_the_rows_that_are_left(
-    plan: list[Any], seed: int, dtype: Any
+    plan: list[Any], seed: int, dtype: Any, capacity: int
 ) -> None:
-    rng, cache = np.random.default_rng(seed), KeyValueCache()
+    """Selecting equals fancy indexing, whatever room there is."""
+    rng, cache = np.random.default_rng(seed), KeyValueCache(capacity)
     expected = [np.zeros((N, H, 0, D), dtype) for _ in "kv"]
     given_out: list[tuple[Tensor, np.ndarray]] = []
-    for step in plan:
+    begun = False
+    for step in [*plan, 1]:
         if isinstance(step, int):
-            new = draw(rng, step, dtype)
+            new = draw(rng, step, dtype, len(expected[0]))
             pairs = zip(expected, new, strict=True)
             expected = [np.concatenate([a, b.data], axis=2) for a, b in pairs]
-            found = cache.extend(*new)
-            given_out += zip(found, expected, strict=True)
-        else:
+            given_out += zip(cache.extend(*new), expected, strict=True)
+            begun = True
+        elif begun:
+            step = [i % len(expected[0]) for i in step]
+            check(given_out)  # up to here, nothing has moved them
             cache.select(step)
             expected = [a[step] for a in expected]
+            given_out = list(zip(cache.all(), expected, strict=True))
         assert cache.length == expected[0].shape[2]
-    for tensor, array in given_out:  # later ones have not moved them
-        assert tensor.dtype == dtype
+    check(given_out)
+    assert all(tensor.dtype == dtype for tensor, _ in given_out)
+
+
+def check(given_out: list[tuple[Tensor, np.ndarray]]) -> None:
+    for tensor, array in given_out:
         np.testing.assert_array_equal(tensor.data, array)
+
+
+def test_rows_may_be_named_in_every_way_that_indexing_knows() -> None:
+    k, v = draw(np.random.default_rng(0), 2)
+    for rows in ([-1, 0], [True, False, True], np.uint8([2, 2]), np.zeros(0, int)):
+        cache = KeyValueCache(4)
+        cache.extend(k, v)
+        cache.select(rows)
+        np.testing.assert_array_equal(cache.all()[0].data, k.data[rows])
+    with pytest.raises(IndexError):
+        cache.select([3])
+
+
+def test_selecting_writes_only_rows_that_change_and_in_place() -> None:
+    cache = KeyValueCache(8)
+    memory = cache.extend(*draw(np.random.default_rng(0), 2))[0].data
+    for rows in ([0, 1, 2], [0, 0, 2], [2, 1], [0, 1, 1]):
+        before = cache.all()[0].data.copy()
+        cache.select(rows)
+        assert np.shares_memory(cache.all()[0].data, memory)
+        np.testing.assert_array_equal(cache.all()[0].data, before[rows])
+
+
+def test_what_does_not_grow_is_not_copied_where_rows_hold_the_same() -> None:
+    k, v = draw(np.random.default_rng(0), 2)
+    cache = FixedCache()
+    cache.update(lambda: (k, v))
+    cache.select([0, 0, 0, 1, 1])
+    memory = cache.all()[0].data
+    memory.flags.writeable = True
+    memory[1] += 7  # a mark that would not outlive a copy from row 0
+    for rows in ([1, 2, 0, 3, 3], [2, 2, 2, 4, 3], [0, 1, 2, 3, 4]):
+        cache.select(rows)
+        marked = k.data[[0, 0, 0, 1, 1]]
+        marked[1] += 7
+        np.testing.assert_array_equal(cache.all()[0].data, marked)
+
+
+def test_what_was_cleared_is_written_anew() -> None:
+    rng, cache = np.random.default_rng(0), KeyValueCache(4)
+    memory = cache.extend(*draw(rng, 4))[0].data
+    cache.clear()
+    k, v = draw(rng, 3)
+    found = cache.extend(k, v)
+    assert cache.length == 3
+    assert np.shares_memory(found[0].data, memory)
+    np.testing.assert_array_equal(found[1].data, v.data)
 
 
 def test_a_token_costs_no_copy_of_those_before_it() -> None:
@@ -58,6 +129,14 @@ def test_a_token_costs_no_copy_of_those_before_it() -> None:
         copies += not np.shares_memory(before, now)
         before = now
     assert copies == 7  # at lengths 2, 3, 5, 9, ... 65
+
+
+@pytest.mark.parametrize("capacity", [8, 1])
+def test_within_its_capacity_a_cache_never_moves(capacity: int) -> None:
+    rng, cache = np.random.default_rng(0), KeyValueCache(capacity)
+    first, *others = [cache.extend(*draw(rng, 1))[0].data for _ in range(8)]
+    moved = [not np.shares_memory(first, other) for other in others]
+    assert moved == [capacity < 8] * 7
 
 
 def test_what_does_not_grow_is_made_once_and_follows_its_rows() -> None:

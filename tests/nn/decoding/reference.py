@@ -11,9 +11,17 @@ Probabilities = dict[int, float]
 
 
 def penalised(
-    scores: Sequence[float], sequence: Sequence[int], settings: Sampling | Beams
+    scores: Sequence[float],
+    sequence: Sequence[int],
+    settings: Sampling | Beams,
+    last: bool,
 ) -> list[float]:
+    if last and settings.final_token is not None:
+        final = settings.final_token
+        return [0.0 if i == final else -math.inf for i in range(len(scores))]
     found = list(scores)
+    for token in settings.suppress:
+        found[token] = -math.inf
     for token in set(sequence):
         factor = settings.repetition_penalty
         found[token] *= factor if found[token] < 0 else 1 / factor
@@ -22,7 +30,7 @@ def penalised(
         seen = {tuple(sequence[i : i + n]) for i in range(len(sequence) - n + 1)}
         last = tuple(sequence[len(sequence) - n + 1 :])
         banned = [t for t in range(len(found)) if (*last, t) in seen]
-        if len(banned) < len(found):
+        if any(found[t] > -math.inf for t in range(len(found)) if t not in banned):
             for token in banned:
                 found[token] = -math.inf
     return found
@@ -35,10 +43,13 @@ def softmax(scores: dict[int, float]) -> Probabilities:
 
 
 def probabilities(
-    scores: Sequence[float], sequence: Sequence[int], settings: Sampling
+    scores: Sequence[float],
+    sequence: Sequence[int],
+    settings: Sampling,
+    last: bool = False,
 ) -> Probabilities:
     """Of the tokens that are left after all filters."""
-    left = dict(enumerate(penalised(scores, sequence, settings)))
+    left = dict(enumerate(penalised(scores, sequence, settings, last)))
     ranked = sorted(left, key=lambda token: -left[token])
     if settings.temperature == 0:
         return {ranked[0]: 1.0}
@@ -70,7 +81,8 @@ def best(
         total, sequence = 0.0, list(prompt)
         for token in tokens:
             log_probs = tree.log_probs(sequence).tolist()
-            total += penalised(log_probs, sequence, settings)[token]
+            last = len(sequence) - len(prompt) == length - 1
+            total += penalised(log_probs, sequence, settings, last)[token]
             sequence.append(token)
         L = len(tokens)
         google = settings.length_penalty == "google"

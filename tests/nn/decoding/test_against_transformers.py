@@ -275,6 +275,82 @@ def test_translations_are_theirs(seed: int, early: Any) -> None:
     check_beams(ours, *expected)
 
 
+NEVER = [PAD, 5, 8, 11]  # none of the stops
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.4])
+@pytest.mark.parametrize("their_name", ["suppress_tokens", "bad_words_ids"])
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("seed", SEEDS[:1])
+def test_suppressed_and_forced_tokens_are_theirs(
+    seed: int, size: int, their_name: str, penalty: float
+) -> None:
+    model, stops = gpt2(seed), STOPS[:1]
+    ours: dict[str, Any] = {
+        "repetition_penalty": penalty,
+        "suppress": tuple(NEVER),
+        "final_token": STOPS[0],
+    }
+    never = NEVER if their_name == "suppress_tokens" else [[token] for token in NEVER]
+    for prompt in PROMPTS:
+        expected = theirs(
+            model,
+            *padded([prompt], left=True),
+            len(prompt),
+            stops,
+            do_sample=False,
+            max_new_tokens=7,
+            num_beams=size,
+            num_return_sequences=size,
+            early_stopping="never" if size > 1 else None,
+            repetition_penalty=penalty,
+            forced_eos_token_id=STOPS[0],
+            **{their_name: never},
+        )
+        given: Any = {"max_new_tokens": 7, "stop_tokens": stops}
+        if size == 1:
+            greedy = Sampling(temperature=0, **ours)
+            [done] = generate(decoder_only(model), [prompt], settings=greedy, **given)
+            assert [done.tokens.tolist()] == expected[0]
+        else:
+            beams = Beams(size, size, **ours)
+            found = beam_search(decoder_only(model), [prompt], settings=beams, **given)
+            check_beams(found, *expected)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_marians_own_settings_give_their_translations(seed: int, size: int) -> None:
+    """What the published ones have in their generation_config.json."""
+    model = marian(seed)
+    sources, kept = padded(PROMPTS, left=False)
+    eos, given = STOPS[0], {"max_new_tokens": 6, "stop_tokens": STOPS[:1]}
+    expected = theirs(
+        model,
+        sources,
+        kept,
+        1,
+        [eos],
+        num_beams=size,
+        num_return_sequences=size,
+        do_sample=False,
+        max_new_tokens=6,
+        bad_words_ids=[[PAD]],
+        forced_eos_token_id=eos,
+        renormalize_logits=False,
+    )
+    reader, starts = Translating(model, sources, kept), [[PAD]] * len(PROMPTS)
+    ours: Any = {"suppress": (PAD,), "final_token": eos}
+    if size == 1:
+        greedy = Sampling(temperature=0, **ours)
+        done = generate(reader, starts, settings=greedy, **given)
+        assert [completion.tokens.tolist() for completion in done] == expected[0]
+        assert all(completion.tokens[-1] == eos for completion in done)
+    else:
+        beams = Beams(size, size, early_stopping=False, **ours)
+        check_beams(beam_search(reader, starts, settings=beams, **given), *expected)
+
+
 @pytest.mark.parametrize("k", [1, 2, 7, 40])
 def test_top_k_is_theirs_ties_too(k: int) -> None:
     logits = np.random.default_rng(0).integers(0, 6, (50, 16)).astype(float)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.decoding import Beams, Hypothesis, Sampling, beam_search, generate
-from nn.decoding.beam import largest
+from nn.decoding.incremental import largest
 from tensorgrad.errors import ConfigError
 from tests.nn.decoding.models import Recomputing, Tree
 from tests.nn.decoding.reference import best
@@ -26,6 +26,8 @@ SETTINGS = st.builds(
     early_stopping=st.sampled_from([False, True, "never"]),
     repetition_penalty=st.sampled_from([0.5, 1.0, 1.7]),
     no_repeat_ngram=st.integers(0, 3),
+    suppress=st.sampled_from([(), (1,), (3, 0)]),
+    final_token=st.sampled_from([None, 2]),
 )
 STOPS = st.sets(st.integers(0, 3), max_size=2)
 
@@ -42,13 +44,20 @@ def same(a: list[list[Hypothesis]], b: list[list[Hypothesis]]) -> None:
 @pytest.mark.parametrize("name", ["hugging_face", "google"])
 @pytest.mark.parametrize("alpha", [-0.5, 0.0, 0.6, 1.0, 3.0])
 @pytest.mark.parametrize("stops", [set(), {2}, {0, 2}])
-@pytest.mark.parametrize("penalties", [(1.0, 0), (1.5, 0), (1.0, 2)])
+@pytest.mark.parametrize(
+    "penalties",
+    [
+        {},
+        {"repetition_penalty": 1.5, "suppress": (0,)},
+        {"no_repeat_ngram": 2, "final_token": 2},
+    ],
+)
 def test_a_beam_of_all_beginnings_finds_the_best(
-    name: Any, alpha: float, stops: set[int], penalties: tuple[float, int]
+    name: Any, alpha: float, stops: set[int], penalties: dict[str, Any]
 ) -> None:
     V, T = 3, 4
     size = V ** (T - 1)
-    settings = Beams(size, size, name, alpha, "never", *penalties)
+    settings = Beams(size, size, name, alpha, "never", **penalties)
     for seed in range(4):
         tree, prompt = Tree(V, seed), [1, 0]
         [found] = beam_search(
@@ -90,9 +99,12 @@ def test_scores_and_log_probs_are_those_of_the_tokens(
             *begin, last = h.tokens.tolist()
             assert stops.isdisjoint(begin)
             assert last in stops or len(h.tokens) == length
+            assert set(h.tokens.tolist()).isdisjoint(settings.suppress)
+            if len(h.tokens) == length and settings.final_token is not None:
+                assert last == settings.final_token
             own = tree.log_prob(prompt, h.tokens.tolist())
             assert h.log_prob == pytest.approx(own, rel=1e-12)
-            if settings.repetition_penalty == 1:
+            if settings.repetition_penalty == 1 and settings.final_token is None:
                 expected = settings.score(own, len(h.tokens))
                 assert h.score == pytest.approx(expected, rel=1e-12)
 
@@ -267,8 +279,7 @@ def test_the_prompt_is_read_once_and_the_ended_cost_nothing() -> None:
     st.integers(1, 9),
 )
 def test_the_largest_are_those_of_a_stable_sort(values: list[float], n: int) -> None:
-    places = [i for i, value in enumerate(values) if value > -np.inf]
-    expected = sorted(places, key=lambda i: -values[i])[:n]
+    expected = sorted(range(len(values)), key=lambda i: -values[i])[:n]
     assert largest(np.array(values), n).tolist() == expected
 
 

@@ -1,6 +1,7 @@
 """Laws of the filters: what they keep, and what they may not depend on."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nn.decoding import filters
+from nn.decoding import Sampling, filters
+from tensorgrad.errors import InputError
 
 # small whole numbers: ties are common, and sums and differences exact
 ROWS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3), elements=st.integers(-9, 9))
@@ -81,6 +83,9 @@ def test_a_constant_more_on_every_logit_changes_nothing(
 def test_settings_that_change_nothing(logits: np.ndarray) -> None:
     tokens = np.zeros((*logits.shape[:-1], 4), int)
     for same in (
+        filters.suppress(logits, ()),
+        filters.final_token(logits, None, True),
+        filters.final_token(logits, 0, False),
         filters.repetition_penalty(logits, tokens, 1),
         filters.repetition_penalty(logits, tokens[..., :0], 2.0),
         filters.repetition_penalty(logits, tokens - 1, 2.0),
@@ -178,3 +183,56 @@ def test_a_ban_on_everything_is_waived() -> None:
     np.testing.assert_array_equal(out, [[0, 0], [-np.inf, 0]])
     out = filters.no_repeat_ngram([-np.inf, 1.0], np.array([1]), 1)
     np.testing.assert_array_equal(out, [-np.inf, 1])
+
+
+@given(ROWS, st.data())
+def test_what_is_suppressed_alone_is_gone(logits: np.ndarray, data: Any) -> None:
+    V = logits.shape[-1]
+    never = data.draw(st.lists(st.integers(0, V - 1), max_size=V + 2))
+    if set(never) == set(range(V)):
+        with pytest.raises(InputError, match="rules out every token"):
+            filters.suppress(logits, never)
+        return
+    before, out = logits.copy(), filters.suppress(logits, never)
+    gone = np.isin(np.arange(V), never)
+    assert np.isneginf(out[..., gone]).all()
+    np.testing.assert_array_equal(out[..., ~gone], logits[..., ~gone])
+    np.testing.assert_array_equal(logits, before)
+
+
+@given(ROWS, st.data())
+def test_the_final_token_is_all_that_is_left(logits: np.ndarray, data: Any) -> None:
+    token = data.draw(st.integers(0, logits.shape[-1] - 1))
+    last = data.draw(hnp.arrays(bool, logits.shape[:-1]))
+    out = filters.final_token(logits, token, last)
+    assert (kept(out[last]) == (np.arange(logits.shape[-1]) == token)).all()
+    assert (out[last][..., token] == 0).all()
+    np.testing.assert_array_equal(out[~last], logits[~last])
+
+
+def test_tokens_that_the_model_lacks_are_named() -> None:
+    with pytest.raises(InputError, match="suppress: token 4 is none of the model's 4"):
+        filters.suppress(np.zeros(4), [0, 4])
+    with pytest.raises(InputError, match="final_token: token 9 is none"):
+        filters.final_token(np.zeros(4), 9, True)
+
+
+def test_a_ban_on_all_that_is_left_is_waived() -> None:
+    settings = Sampling(no_repeat_ngram=1, suppress=(0, 1))
+    x = settings.candidates(np.zeros(4), np.array([2, 3]))
+    np.testing.assert_array_equal(x, [-np.inf, -np.inf, 0, 0])
+
+
+@given(hnp.arrays(np.float64, (3, 40), elements=st.floats(-9, 9)), PS)
+def test_what_top_p_need_not_sort_makes_no_difference(
+    logits: np.ndarray, p: float
+) -> None:
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    mass = weights / weights.sum(-1, keepdims=True)
+    sums = np.take_along_axis(mass, order, -1).cumsum(-1)
+    assume((np.abs(sums - p) > 1e-12).all())  # else rounding decides
+    expected = np.zeros(logits.shape, bool)
+    before = np.pad(sums, [(0, 0), (1, 0)])[:, :-1]
+    np.put_along_axis(expected, order, before < p, -1)
+    np.testing.assert_array_equal(kept(filters.top_p(logits, p)), expected)

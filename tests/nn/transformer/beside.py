@@ -1,7 +1,10 @@
-"""Our models beside PyTorch's and Hugging Face's, with the same values in both."""
+"""Our models beside PyTorch's and transformers', with the same values in both."""
 
+import json
 import re
+import tracemalloc
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from nn import Module
-from nn.transformer import BertConfig, TransformerConfig
+from nn.published import Pretrained
+from nn.transformer import TransformerConfig
+from tensorgrad.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
 # Of outputs and of gradients. In float32 either side's gradients are up to 1e-5 from
@@ -28,24 +33,6 @@ TORCH: Rename = [
     (r"\.norm(\d)", r".residual\1.norm"),
     (r"^(source|target)_positions", r"\1_positions.embedding"),
 ]
-HUGGING_FACE: Rename = [
-    (r"embeddings\.word_embeddings", "token_embedding"),
-    (r"embeddings\.position_embeddings", "positions.embedding"),
-    (r"embeddings\.token_type_embeddings", "segment_embedding"),
-    (r"embeddings\.LayerNorm", "norm"),
-    (r"encoder\.layer\.", "encoder."),
-    (r"attention\.self\.", "attention."),
-    (r"attention\.output\.dense", "attention.out"),
-    (r"attention\.output\.LayerNorm", "residual1.norm"),
-    (r"intermediate\.dense", "feed_forward.linear1"),
-    (r"(\d)\.output\.dense", r"\1.feed_forward.linear2"),
-    (r"(\d)\.output\.LayerNorm", r"\1.residual2.norm"),
-    (r"pooler\.dense", "pooler"),
-    (r"cls\.predictions\.transform\.dense", "words.transform"),
-    (r"cls\.predictions\.transform\.LayerNorm", "words.norm"),
-    (r"cls\.predictions\.bias", "words.output.bias"),
-    (r"cls\.seq_relationship", "next_sentence"),
-]
 
 
 def ours(theirs: Mapping[str, Any], rename: Rename) -> Arrays:
@@ -63,26 +50,42 @@ def ours(theirs: Mapping[str, Any], rename: Rename) -> Arrays:
     return found
 
 
-def copy(theirs: Any, model: Module, rename: Rename, seed: int = 0) -> None:
-    """Draw all their parameters, norms and biases too, and load them into ours."""
+def randomise(theirs: Any, seed: int = 0) -> Any:
+    """Draw all their parameters, norms and biases too."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(seed)
     with torch.no_grad():
-        for p in theirs.parameters():
-            p.normal_(0, 1 / np.sqrt(p.shape[-1]))
-            p += 1.0 * (p.ndim == 1)
-    names = dict(theirs.named_parameters())
-    values = ours(names, rename)
-    missing, unexpected = model.load_state_dict(values, strict=False)
-    assert not unexpected
-    assert all(name.startswith("bert.pooler") for name in missing)
+        for name, p in theirs.named_parameters():
+            if "embed_positions" not in name:  # a table, in the guise of a parameter
+                p.normal_(0, 1 / np.sqrt(p.shape[-1]))
+                p += 1.0 * (p.ndim == 1)
+    return theirs
+
+
+def copy(theirs: Any, model: Module, rename: Rename, seed: int = 0) -> None:
+    """Draw all their parameters, and load them into ours."""
+    names = dict(randomise(theirs, seed).named_parameters())
+    model.load_state_dict(ours(names, rename))
+
+
+def published_names(model: Pretrained) -> Callable[[Mapping[str, Any]], Arrays]:
+    """What puts their tensors under our names, by the model's own layout."""
+    layout = model._own_layout()
+    names = {layout.prefixed(layout.theirs(n)): n for n, _ in model.named_parameters()}
+    shapes = {name: p.shape for name, p in model.named_parameters()}
+
+    def renamed(theirs: Mapping[str, Any]) -> Arrays:
+        found = {names[name]: t.detach().numpy() for name, t in theirs.items()}
+        return {name: array.reshape(shapes[name]) for name, array in found.items()}
+
+    return renamed
 
 
 def compare(
     theirs: Callable[[], Any],
     our_outputs: Callable[[], Any],
     models: tuple[Any, Module],
-    rename: Rename,
+    renamed: Callable[[Mapping[str, Any]], Arrays],
     dtype: Any,
 ) -> None:
     """Equal outputs, and equal gradients of every parameter, weighed at random."""
@@ -97,9 +100,13 @@ def compare(
         weight = rng.standard_normal(out.shape).astype(dtype)
         total = total + (out * weight).sum()
         ttotal = ttotal + (tout * torch.tensor(weight)).sum()
+    for model in models:
+        model.zero_grad()
     total.backward()
     ttotal.backward()
-    grads = ours({n: p.grad for n, p in models[0].named_parameters()}, rename)
+    buffers = {n: b for n, b in models[0].named_buffers() if b.requires_grad}
+    tensors = {**dict(models[0].named_parameters()), **buffers}
+    grads = renamed({n: p.grad for n, p in tensors.items() if p.grad is not None})
     found = {
         n: p.grad.data for n, p in models[1].named_parameters() if p.grad is not None
     }
@@ -192,26 +199,49 @@ def waves(length: int, d_model: int) -> NDArray[np.float64]:
     return table
 
 
-def hugging_faces(kind: str, config: BertConfig, dtype: Any, **changes: Any) -> Any:
-    """A BERT of theirs with our sizes, in evaluation."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    names = {"gelu_tanh": "gelu_new"}
-    theirs = transformers.BertConfig(
-        vocab_size=config.vocab_size,
-        hidden_size=config.d_model,
-        num_hidden_layers=config.n_layer,
-        num_attention_heads=config.n_head,
-        intermediate_size=config.d_ff,
-        hidden_act=names.get(config.activation, config.activation),
-        max_position_embeddings=config.max_length,
-        type_vocab_size=config.n_segment,
-        layer_norm_eps=config.norm_eps,
-        pad_token_id=config.pad,
-        attn_implementation="eager",
-        **changes,
-    )
-    model = getattr(transformers, kind)(theirs).eval()
-    # theirs keeps the padding's embedding from training; here, all outputs count
-    model.bert.embeddings.word_embeddings.padding_idx = None
-    return model.to(getattr(torch, np.dtype(dtype).name))
+def trainable(theirs: Any) -> Any:
+    """In evaluation, with a gradient for what theirs keeps from training.
+
+    That is the padding's embedding, and Marian's bias.
+    """
+    for module in theirs.modules():
+        if hasattr(module, "padding_idx"):
+            module.padding_idx = None
+        if hasattr(module, "final_logits_bias"):
+            module.final_logits_bias.requires_grad_()
+    return theirs.eval()
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Replace the tensors in a folder's file by change(tensors)."""
+    import safetensors.torch
+
+    file = folder / "model.safetensors"
+    safetensors.torch.save_file(change(safetensors.torch.load_file(file)), file)
+
+
+def edit_config(folder: Path, **fields: Any) -> None:
+    """Change fields of a folder's config.json."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def refusal(read: Callable[[], Any]) -> str:
+    """What is wrong, in one line, found without memory; "" if nothing is."""
+    tracemalloc.start()
+    try:
+        read()
+    except InputError as error:
+        text = str(error)
+        assert "\n" not in text
+        assert text
+        return text
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1 << 22
+    return ""
+
+
+SIZES = [-1, 0, 1, 2, 3, 10**9, 1 << 62, 10**30]
+ODD = [None, True, False, "", "x", 0.5, -0.5, 1.0, float("nan"), [], [1], {}, {"0": 1}]

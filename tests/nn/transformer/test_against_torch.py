@@ -48,7 +48,7 @@ def test_scores_and_gradients_are_pytorchs(changes: dict[str, Any], dtype: Any) 
         lambda: beside.torchs_logits(theirs, model.config, SOURCE, TARGET),
         lambda: model(SOURCE, TARGET),
         (theirs, model),
-        beside.TORCH,
+        lambda tensors: beside.ours(tensors, beside.TORCH),
         dtype,
     )
 
@@ -71,6 +71,6 @@ def test_padding_in_the_target_is_hidden_as_pytorch_hides_it(
         lambda: beside.torchs_logits(theirs, model.config, SOURCE, TARGET, real),
         scores,
         (theirs, model),
-        beside.TORCH,
+        lambda tensors: beside.ours(tensors, beside.TORCH),
         dtype,
     )

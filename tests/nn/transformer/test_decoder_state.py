@@ -68,12 +68,13 @@ steps = st.lists(
 
 
 @kinds
-@given(plan=steps, seed=seeds)
+@given(plan=steps, seed=seeds, capacity=st.sampled_from([None, 3, 9999]))
 def test_each_row_goes_on_as_if_it_were_alone(
-    model: Transformer, plan: list[Any], seed: int
+    model: Transformer, plan: list[Any], seed: int, capacity: int | None
 ) -> None:
     """Selected, repeated or left out: before the first token and at any later time."""
-    draws, state = np.random.default_rng(seed), model.start(SOURCE)
+    draws = np.random.default_rng(seed)
+    state = model.start(SOURCE, capacity=capacity)
     rows = [(n, []) for n in range(N)]  # of which source, and the target so far
     for step in [*plan, 1]:
         if isinstance(step, int):
