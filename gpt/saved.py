@@ -73,13 +73,18 @@ def load_published(folder: Path) -> Saved:
         raise CheckpointError(f"{folder}: no such folder: name that of a model")
     tokenizer = find_tokenizer(folder)
     model = GPT.from_pretrained(folder).eval()
+    check_tokenizer(folder, tokenizer, model)
+    return Saved(folder, None, model, tokenizer)
+
+
+def check_tokenizer(folder: Path, tokenizer: Tokenizer, model: GPT) -> None:
+    """CheckpointError for a tokenizer with more tokens than the model knows."""
     known, V = tokenizer.vocab_size, model.config.vocab_size
     if known > V:
         raise CheckpointError(
             f"{folder}: the tokenizer has {known} tokens, and the model {V}: they are "
             "not of one model"
         )
-    return Saved(folder, None, model, tokenizer)
 
 
 def tokenizer_hash(tokenizer: Tokenizer) -> str:
