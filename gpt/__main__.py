@@ -1,4 +1,4 @@
-"""`python -m gpt`: make a tokenizer, train a GPT, let it write, measure it."""
+"""`python -m gpt`: make a tokenizer, train a GPT, let it write, measure, publish."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def evaluate(argv: list[str]) -> None:
     evaluate(argv)
 
 
+def export(argv: list[str]) -> None:
+    """Write a trained model as a folder that transformers loads."""
+    from .export import export
+
+    export(argv)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
     commands = {
@@ -44,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train": train,
         "sample": sample,
         "eval": evaluate,
+        "export": export,
     }
     return cli.main("python -m gpt", commands, argv)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from nn.cache import KeyValueCache
 from nn.decoding import Completion, generate
 from nn.decoding.incremental import limits
 from nn.published import Layout, Pretrained
+from nn.state import hold
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError
+from tensorgrad.functional import checkpoint
 
 from .config import GPTConfig
 from .incremental import GPTState
@@ -116,6 +119,8 @@ class GPT(Pretrained):
     """
 
     layouts = LAYOUTS
+    checkpoint_activations = False
+    """Whether a block keeps its input alone, and runs again in the backward pass."""
 
     def __init__(self, config: GPTConfig, rng: np.random.Generator | int = 0) -> None:
         super().__init__()
@@ -175,7 +180,10 @@ class GPT(Pretrained):
             )
         x = self.drop(self.wte(tokens) + self.wpe(place))  # (B, T, C)
         for i, block in enumerate(self.h):
-            x = block(x, mask, None if caches is None else caches[i])
+            if self.checkpoint_activations and caches is None:
+                x = checkpoint(block, x, mask)
+            else:
+                x = block(x, mask, None if caches is None else caches[i])
         return x if self.ln_f is None else self.ln_f(x)
 
     def head(self, hidden: Any) -> Tensor:
@@ -183,6 +191,14 @@ class GPT(Pretrained):
         head = self.wte if self.lm_head is None else self.lm_head
         scores: Tensor = tg.linear(hidden, head.weight)
         return scores
+
+    def crop(self, block_size: int, vocab_size: int) -> None:
+        """Keep the first positions and tokens alone, without a copy."""
+        self.config = replace(self.config, block_size=block_size, vocab_size=vocab_size)
+        hold(self.wpe.weight, self.wpe.weight._data[:block_size])
+        for table in (self.wte, self.lm_head):
+            if table is not None:
+                hold(table.weight, table.weight._data[:vocab_size])
 
     @classmethod
     def _changed(cls, config: GPTConfig, changes: dict[str, Any]) -> GPTConfig:

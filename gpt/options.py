@@ -8,11 +8,13 @@ from typing import Annotated, ClassVar, Literal
 from tyro.conf import OmitArgPrefixes, Suppress, arg
 
 from nn import cli
+from nn.activations import Activation
 from nn.run_options import RunOptions
 from tensorgrad.errors import ConfigError
 
 from .config import GPTConfig
 
+Names = Annotated[tuple[str, ...], arg(metavar="NAME")]
 DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
 PLAIN = ("char", "byte")  # tokenizers that the text alone makes
 Preset = Literal["nano", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"]
@@ -25,6 +27,17 @@ class Sizes(GPTConfig):
     FROM_DATA: ClassVar = ("vocab_size",)  # the tokenizer's
 
     vocab_size: Suppress[int] = 1
+    # those of published weights, for --init-from
+    n_inner: Suppress[int | None] = None
+    activation: Suppress[Activation] = "gelu_tanh"
+    norm_first: Suppress[bool] = True
+    norm_eps: Suppress[float] = 1e-5
+    scale_attn_weights: Suppress[bool] = True
+    scale_attn_by_inverse_layer_idx: Suppress[bool] = False
+    tie_word_embeddings: Suppress[bool] = True
+    embd_pdrop: Suppress[float | None] = None
+    attn_pdrop: Suppress[float | None] = None
+    resid_pdrop: Suppress[float | None] = None
 
 
 def sizes(name: str) -> Sizes:
@@ -42,12 +55,19 @@ class TrainOptions(RunOptions):
 
     KIND = "gpt"
     PROGRAM = "python -m gpt train"
-    FILES = ("data", "tokenizer")
+    FILES = ("data", "tokenizer", "init_from")
+    ADDED = ("init_from", "trainable", "checkpoint_activations")
 
     data: cli.File = None
     """A text file in UTF-8; None: the language reference that comes with Python."""
     preset: Preset = "nano"
     """The sizes to start from."""
+    init_from: cli.Folder = None
+    """A folder of published weights, or a run, to train on from; None: from nothing."""
+    trainable: Names = ()
+    """With --init-from, all that trains: h.11 ln_f, or h.*.ln_1; none named: all."""
+    checkpoint_activations: bool = False
+    """Run each block again in the backward pass: a third more time, less memory."""
     out: cli.Folder = None
     """The run folder; None: the next free one of runs/gpt-1, runs/gpt-2, ..."""
     tokenizer: Annotated[str, arg(metavar="char|byte|PATH")] = "char"
@@ -58,6 +78,10 @@ class TrainOptions(RunOptions):
     def file(self, name: str) -> str | None:
         plain = name == "tokenizer" and self.tokenizer in PLAIN
         return self.tokenizer if plain else super().file(name)
+
+    def __post_init__(self) -> None:
+        if self.trainable and self.init_from is None:
+            raise ConfigError("--trainable needs weights: name --init-from DIR")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nn import run_weights, runs
+from nn import init, run_weights, runs
 from nn.text import corpus_hash
 from nn.tokenizer import Tokenizer
 from nn.tokenizers import find_tokenizer, load_tokenizer
@@ -61,7 +61,9 @@ def load_run(run: str | None = None, best: bool = False) -> Saved:
     config = run_weights.model_config(GPTConfig, place.run)
     tokenizer = load_tokenizer(place.run / TOKENIZER)
     about = {"model": asdict(config), "tokenizer": tokenizer_hash(tokenizer)}
-    model = run_weights.load(GPT(config), place, about)
+    with init.deferred():
+        model = GPT(config)
+    run_weights.load(model, place, about)
     return Saved(place.run, place.step, model, tokenizer)
 
 
@@ -71,13 +73,18 @@ def load_published(folder: Path) -> Saved:
         raise CheckpointError(f"{folder}: no such folder: name that of a model")
     tokenizer = find_tokenizer(folder)
     model = GPT.from_pretrained(folder).eval()
+    check_tokenizer(folder, tokenizer, model)
+    return Saved(folder, None, model, tokenizer)
+
+
+def check_tokenizer(folder: Path, tokenizer: Tokenizer, model: GPT) -> None:
+    """CheckpointError for a tokenizer with more tokens than the model knows."""
     known, V = tokenizer.vocab_size, model.config.vocab_size
     if known > V:
         raise CheckpointError(
             f"{folder}: the tokenizer has {known} tokens, and the model {V}: they are "
             "not of one model"
         )
-    return Saved(folder, None, model, tokenizer)
 
 
 def tokenizer_hash(tokenizer: Tokenizer) -> str:

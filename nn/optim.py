@@ -154,8 +154,11 @@ class Adam(AdamW):
 
 
 def decay_groups(model: Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups: the matrices, which decay, and biases and norms, which do not."""
-    named = list(model.named_parameters())
+    """Two groups: the matrices, which decay, and biases and norms, which do not.
+
+    What is frozen is in neither.
+    """
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     matrices = [(name, p) for name, p in named if p.ndim >= 2]
     others = [(name, p) for name, p in named if p.ndim < 2]
     return [

@@ -31,6 +31,8 @@ class RunOptions:
     """The command: `python -m gpt train`."""
     FILES: ClassVar[tuple[str, ...]] = ("data",)
     """The options that name files."""
+    ADDED: ClassVar[tuple[str, ...]] = ()
+    """The options that runs of earlier versions lack: they had their defaults."""
 
     data: cli.File = None
     preset: str = ""
@@ -105,9 +107,13 @@ def options_of(kind: type[Options], folder: Path) -> Options:
         for name, hint in get_type_hints(kind).items():
             if get_origin(hint) is ClassVar or name in NOT_SAVED:
                 continue
+            if name in kind.ADDED and name not in config:
+                continue
             given[name] = config[name]
             if is_dataclass(hint):
                 given[name] = from_json(hint, config[name])
+            elif get_origin(hint) is tuple and isinstance(config[name], list):
+                given[name] = tuple(config[name])
         check_types(kind, given)
         return kind(**given)
     except (LookupError, TypeError, ValueError) as error:
@@ -126,13 +132,18 @@ def from_json(kind: Any, values: Any) -> Any:
 def check_types(kind: type, values: dict[str, Any]) -> None:
     """TypeError for a value that JSON can hold and a field of the class cannot."""
     for name, hint in get_type_hints(kind).items():
-        if name in values and get_origin(hint) is not ClassVar:
-            value = values[name]
-            allowed = get_args(hint) or (hint,)
-            found = value if get_origin(hint) is Literal else type(value)
-            whole = type(value) is int and float in allowed
-            if found not in allowed and not whole:
-                raise TypeError(f"{name} is {value!r}")
+        known = name in values and get_origin(hint) is not ClassVar
+        if known and not fits(values[name], hint):
+            raise TypeError(f"{name} is {values[name]!r}")
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a field of this type can hold it; whole numbers pass for floats."""
+    allowed = get_args(hint) or (hint,)
+    if get_origin(hint) is tuple:  # tuple[str, ...]
+        return type(value) is tuple and all(type(item) is allowed[0] for item in value)
+    found = value if get_origin(hint) is Literal else type(value)
+    return found in allowed or (type(value) is int and float in allowed)
 
 
 def damaged(folder: Path, error: Exception) -> CheckpointError:

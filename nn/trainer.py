@@ -91,7 +91,7 @@ class Trainer:
         self._since_best = 0  # evaluations
         self._rate = config.rate()
         self._generators = replay.generators(model)
-        self._stopping = False
+        self._stopping = self._resumed = False
         self._log: MetricsLog | None = None
 
     # --- the run
@@ -104,7 +104,8 @@ class Trainer:
         tg.keep_freed_memory()
         if self.folder is not None:
             # not steps(): a kill may have left one that `latest` never came to name
-            if not self.step and checkpoints.latest_step(self.folder) is not None:
+            new = not (self.step or self._resumed)
+            if new and checkpoints.latest_step(self.folder) is not None:
                 raise ConfigError(
                     f"{self.folder}: holds another run. Call resume() to continue it, "
                     "or choose another folder"
@@ -334,7 +335,7 @@ class Trainer:
             self._load(tensors, state)
         except (LookupError, TypeError) as error:
             raise CheckpointError(f"{place}: not saved by a trainer: {error}") from None
-        self.step = step
+        self.step, self._resumed = step, True
         return step
 
     def _load(self, tensors: checkpoints.Groups, state: dict[str, Any]) -> None:

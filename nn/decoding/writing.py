@@ -153,7 +153,7 @@ def stream(
         Ending(
             longest[i],
             stops,
-            None if tokenizer is None else StoppingText(tokenizer, strings),
+            None if tokenizer is None else StoppingText(tokenizer, strings, prompts[i]),
         )
         for i in range(len(prompts))
     ]

@@ -27,6 +27,7 @@ def test_the_overview_shows_the_commands(gpt: Any) -> None:
             "train",
             "sample",
             "eval",
+            "export",
         ]
 
 
