@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +42,7 @@ class Candidates:
         Columns are the probabilities by the model (V,), then after each setting.
         """
         stages = explain(logits, tokens, self.settings, last)
-        found = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for name in ("", "rank", "token"):
-            found.add_column(name, justify="right" if name == "rank" else "left")
-        for name in stages:
-            found.add_column(self.heading(name), justify="right", no_wrap=True)
+        found = self._headed(stages)
         best = largest(logits, rows).tolist()
         for token in best + [drawn] * (drawn not in best):
             rank = 1 + int(np.count_nonzero(logits > logits[token]))
@@ -58,6 +55,14 @@ class Candidates:
         chance = percent(float(chances[drawn]))
         rivals = "the only one left" if left == 1 else f"from {left:,}, chance {chance}"
         return f"{printed(found)}drawn: {self.visible(drawn)}, {rivals}\n"
+
+    def _headed(self, stages: Iterable[str]) -> Table:
+        found = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for name in ("", "rank", "token"):
+            found.add_column(name, justify="right" if name == "rank" else "left")
+        for name in stages:
+            found.add_column(self.heading(name), justify="right", no_wrap=True)
+        return found
 
     def heading(self, name: str) -> str:
         """What a column shows: a setting, and below it its value."""

@@ -68,7 +68,7 @@ def evaluate(argv: Sequence[str]) -> None:
             )
         characters, spelt = lengths(saved.tokenizer, tokens[1:])
     bits = loss * count / math.log(2)
-    windows = f", {stride} at a time" * (stride < size)
+    windows = f", in windows of {size} that move by {stride}" * (stride < size)
     print(
         f"{saved.name}, over {count:,} tokens of "
         f"{options.data or 'the held-out text'}{windows}\n"

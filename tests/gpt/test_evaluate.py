@@ -110,7 +110,7 @@ def test_the_command_moves_by_the_stride(
     plain, whole = gpt("eval").out, gpt("eval", "--stride", 16, "--model", trained).out
     assert plain == whole
     narrow = gpt("eval", "--stride", 3).out
-    assert ", 3 at a time\n" in narrow
+    assert "the held-out text, in windows of 16 that move by 3\n" in narrow
     assert narrow.split(" tokens")[0] == plain.split(" tokens")[0]
     assert measured(narrow)["loss"] != measured(plain)["loss"]
     text = tmp_path / "short"
