@@ -178,7 +178,7 @@ class Pretrained(Module):
             layouts = cls._layouts(content.get("model_type"))
             config = layouts[0].config(ConfigFile(content))
             config = cls._changed(seen(config, layouts[0], weights), changes)
-            layout = next(layout for layout in layouts if layout.applies(config))
+            layout = next((la for la in layouts if la.applies(config)), layouts[0])
             model = cls._empty(config, ConfigFile(content), layout, len(weights))
         except ConfigError as error:
             raise CheckpointError(f"{file}: {error}") from None
