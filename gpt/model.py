@@ -21,7 +21,7 @@ from nn.attention import DotProductAttention
 from nn.cache import KeyValueCache
 from nn.decoding import Completion, generate
 from nn.decoding.incremental import limits
-from nn.published import Layout, Pretrained
+from nn.published import Pretrained
 from nn.state import hold
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError
@@ -29,7 +29,7 @@ from tensorgrad.functional import checkpoint
 
 from .config import GPTConfig
 from .incremental import GPTState
-from .published import LAYOUTS, layout_of
+from .published import LAYOUTS
 
 
 class CausalSelfAttention(Module):
@@ -207,9 +207,6 @@ class GPT(Pretrained):
         reset = dict.fromkeys(parts) if "dropout" in changes else {}
         changed: GPTConfig = super()._changed(config, {**reset, **changes})
         return changed
-
-    def _own_layout(self) -> Layout:
-        return layout_of(self.config)
 
     def start(self, capacity: int | None = None) -> GPTState:
         """Nothing read yet: `nn.decoding` brings prompts, and goes on from there.

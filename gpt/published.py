@@ -143,6 +143,7 @@ GPT2 = Layout(
     transposed=TRANSPOSED,
     ignored=IGNORED,
     aliases={"lm_head.weight": "wte.weight"},
+    applies=lambda config: bool(config.norm_first),
     completed=with_biases,
 )
 GPT1 = Layout(
@@ -156,11 +157,7 @@ GPT1 = Layout(
     transposed=TRANSPOSED,
     ignored=IGNORED,
     aliases={"lm_head.weight": "tokens_embed.weight"},
+    applies=lambda config: not config.norm_first,
     completed=with_biases,
 )
 LAYOUTS = (GPT2, GPT1)
-
-
-def layout_of(config: GPTConfig) -> Layout:
-    """The layout that a model of this config is saved in."""
-    return GPT2 if config.norm_first else GPT1

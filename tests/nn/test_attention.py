@@ -335,3 +335,13 @@ def test_a_cache_takes_no_part_in_training() -> None:
         ours(x, cache=KeyValueCache())
     ours.requires_grad_(False)
     assert ours(x, cache=KeyValueCache()).node is None
+
+
+@given(st.floats(0.1, 3.0))
+def test_a_scale_stands_in_the_place_of_the_root(scale: float) -> None:
+    q, k, v = (Tensor(rng.standard_normal((B, n, C))) for n in (T, S, S))
+    attend, usual = DotProductAttention(scale=scale), DotProductAttention()
+    scaled = q * (scale * C**0.5)
+    np.testing.assert_allclose(attend(q, k, v).data, usual(scaled, k, v).data, **TIGHT)
+    expected = usual.weights(scaled, k).data
+    np.testing.assert_allclose(attend.weights(q, k).data, expected, **TIGHT)

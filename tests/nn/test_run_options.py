@@ -261,6 +261,7 @@ class Fields:
     word: Literal["a", "b"] = "a"
     path: cli.File = None
     maybe: int | None = None
+    names: tuple[str, ...] = ()
     TABLE: ClassVar[int] = 0
 
 
@@ -273,6 +274,8 @@ class Fields:
         {"path": None, "maybe": None, "real": 0.5},
         {"TABLE": "not a field"},
         {"unknown": "is another's error"},
+        {"names": ()},
+        {"names": ("a", "b")},
     ],
 )
 def test_values_that_a_field_can_hold(good: dict[str, Any]) -> None:
@@ -293,6 +296,9 @@ def test_values_that_a_field_can_hold(good: dict[str, Any]) -> None:
         {"path": 5},
         {"maybe": "3"},
         {"maybe": [3]},
+        {"names": ["a"]},
+        {"names": ("a", 3)},
+        {"names": "a"},
     ],
 )
 def test_values_that_a_field_cannot_hold(bad: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import nn
 import tensorgrad as tg
 from nn import Buffer, Linear, Module
+from nn.state import hold
 from tensorgrad import Tensor
 from tensorgrad.errors import DefinitionError, GraphError, StateDictError
 
@@ -128,3 +129,22 @@ def test_an_optimiser_leaves_buffers_alone() -> None:
     tg.sum(module(X)).backward()
     optimizer.step()
     assert module.scale.tolist() == [3, 3]
+
+
+# --- arrays that are held
+
+
+def test_what_is_held_is_no_copy_until_it_is_written_to() -> None:
+    weight = Linear(2, 2, rng=0).weight
+    (weight * weight).sum().backward()
+    kept = np.arange(12.0).reshape(3, 4)
+    hold(weight, kept[:, :2])
+    assert weight.requires_grad
+    assert weight.grad is None
+    assert np.shares_memory(weight.data, kept)
+    (weight * 3.0).sum().backward()
+    assert weight.grad is not None
+    assert (weight.grad.data == np.full((3, 2), 3.0)).all()
+    weight.writable()[...] = 0
+    assert (kept == np.arange(12.0).reshape(3, 4)).all()
+    assert (weight.data == 0).all()

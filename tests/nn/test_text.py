@@ -13,6 +13,7 @@ from nn.text import (
     default_corpus,
     read_as,
     read_text,
+    shown,
     write_text,
 )
 from tensorgrad.errors import DataError
@@ -124,3 +125,11 @@ def test_write_text_replaces_all_or_nothing(
         write_text(path, "three")
     assert path.read_text() == "two"
     assert [entry.name for entry in tmp_path.iterdir()] == ["note"]
+
+
+@given(st.text(), st.integers(3, 30))
+def test_what_is_shown_is_one_short_line(text: str, limit: int) -> None:
+    assert shown(text, limit).isprintable()
+    if text.isprintable() and len(text) <= limit:
+        assert shown(text, limit) == text
+    assert len(shown(text, limit)) <= 10 * limit  # each escaped by at most so much
