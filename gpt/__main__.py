@@ -1,4 +1,4 @@
-"""`python -m gpt`: train a GPT, let it write, measure it."""
+"""`python -m gpt`: make a tokenizer, train a GPT, let it write, measure it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def sample(argv: list[str]) -> None:
     sample(argv)
 
 
+def tokenize(argv: list[str]) -> None:
+    """Make a tokenizer of a text, to train with and for other programs."""
+    from .tokenize import tokenize
+
+    tokenize(argv)
+
+
 def evaluate(argv: list[str]) -> None:
     """Measure how well a trained model predicts a text."""
     from .evaluate import evaluate
@@ -32,7 +39,12 @@ def evaluate(argv: list[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
-    commands = {"train": train, "sample": sample, "eval": evaluate}
+    commands = {
+        "tokenize": tokenize,
+        "train": train,
+        "sample": sample,
+        "eval": evaluate,
+    }
     return cli.main("python -m gpt", commands, argv)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from tyro.conf import OmitArgPrefixes, Suppress
+from tyro.conf import OmitArgPrefixes, Suppress, arg
 
 from nn import cli
 from nn.run_options import RunOptions
 
 from .config import GPTConfig
 
+DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
+PLAIN = ("char", "byte")  # tokenizers that the text alone makes
 Preset = Literal["nano", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"]
 
 
@@ -39,6 +41,7 @@ class TrainOptions(RunOptions):
 
     KIND = "gpt"
     PROGRAM = "python -m gpt train"
+    FILES = ("data", "tokenizer")
 
     data: cli.File = None
     """A text file in UTF-8; None: the language reference that comes with Python."""
@@ -46,9 +49,14 @@ class TrainOptions(RunOptions):
     """The sizes to start from."""
     out: cli.Folder = None
     """The run folder; None: the next free one of runs/gpt-1, runs/gpt-2, ..."""
-    tokenizer: Literal["char", "byte"] = "char"
-    """What a token is: one of the text's own characters, or a byte of any text."""
+    tokenizer: Annotated[str, arg(metavar="char|byte|PATH")] = "char"
+    """What a token is: one of the text's own characters, a byte of any text, or what
+    a folder or file says, of python -m gpt tokenize, of a run or as published."""
     model: OmitArgPrefixes[Sizes] = field(default_factory=lambda: sizes("nano"))
+
+    def file(self, name: str) -> str | None:
+        plain = name == "tokenizer" and self.tokenizer in PLAIN
+        return self.tokenizer if plain else super().file(name)
 
 
 def defaults(preset: str | None) -> TrainOptions:

@@ -71,15 +71,16 @@ def sample(argv: Sequence[str]) -> None:
 def start(tokenizer: Tokenizer, prompt: str) -> np.ndarray:
     """The tokens (T,) that a text starts from; T >= 1.
 
-    For an empty prompt a newline, as between paragraphs; or, where the vocabulary
-    has none, its first token.
+    For an empty prompt a newline, as between paragraphs; or, where that is no token,
+    the vocabulary's first.
     """
-    if prompt:
-        return tokenizer.encode(prompt)
     try:
-        return tokenizer.encode("\n")
+        tokens = tokenizer.encode(prompt or "\n")
     except DataError:
+        if prompt:
+            raise
         return np.zeros(1, np.int64)
+    return tokens if len(tokens) else np.zeros(1, np.int64)
 
 
 def write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nn import run_weights
+from nn import init, run_weights
 from nn.text import corpus_hash
 from nn.tokenizer import Tokenizer
 from nn.tokenizers import load_tokenizer
@@ -37,7 +37,9 @@ def load(run: str | None = None, best: bool = False) -> Saved:
     config = run_weights.model_config(GPTConfig, place.run)
     tokenizer = load_tokenizer(place.run / TOKENIZER)
     about = {"model": asdict(config), "tokenizer": tokenizer_hash(tokenizer)}
-    model = run_weights.load(GPT(config), place, about)
+    with init.deferred():
+        model = GPT(config)
+    run_weights.load(model, place, about)
     return Saved(place.run, place.step, model, tokenizer)
 
 

@@ -17,18 +17,16 @@ from nn.run_training import Introduce, check_memory, what_next
 from nn.text import TextFile, default_corpus, write_text
 from nn.token_file import Survey, TokenFile, survey
 from nn.tokenizer import Tokenizer
-from nn.tokenizers import load_tokenizer, make_tokenizer
+from nn.tokenizers import find_tokenizer, load_tokenizer, make_tokenizer
 from nn.trainer import Trainer
-from tensorgrad.errors import DataError
+from tensorgrad.errors import ConfigError, DataError
 
 from .config import GPTConfig
 from .model import GPT
 from .objective import objective
-from .options import TrainOptions, defaults
+from .options import DEFAULT_NAME, PLAIN, TrainOptions, defaults
 from .sample import SampleOptions, start, write
 from .saved import TOKENIZER, TOKENS, tokenizer_hash
-
-DEFAULT_NAME = "Python's language reference (pydoc_data.topics)"
 
 
 def train(argv: Sequence[str]) -> None:
@@ -60,33 +58,40 @@ def prepare(options: TrainOptions) -> Path:
     """A new run folder with the text's tokens, once text and options are good."""
     if options.out:
         runs.check_free(Path(options.out))  # before a long text is read
+    given = None if options.tokenizer in PLAIN else given_tokenizer(options.tokenizer)
     text = text_of(options)
     found = survey(text)
-    tokenizer = make_tokenizer(options.tokenizer, found.vocabulary)
-    check_length(options, found)
+    tokenizer = given or make_tokenizer(options.tokenizer, found.vocabulary)
     config = replace(options.model, vocab_size=tokenizer.vocab_size)
     check_fits(config, options.training.batch_size)
 
     def fill(folder: Path) -> None:
         tokenizer.save(folder / TOKENIZER)
-        TokenFile.write(folder / TOKENS, text, tokenizer, surveyed=found)
+        tokens = TokenFile.write(folder / TOKENS, text, tokenizer, surveyed=found)
+        check_length(options, tokens)
         runs.save_config(folder, as_config(options, config))
 
     return runs.new("gpt", options.out, fill)
 
 
-def check_length(options: TrainOptions, found: Survey) -> None:
-    """DataError for a text that is too short, before anything is written.
+def given_tokenizer(path: str) -> Tokenizer:
+    if not Path(path).exists():
+        raise ConfigError(
+            f"tokenizer={path!r}: choose {' or '.join(PLAIN)}, or the folder or file "
+            "of a tokenizer, which python -m gpt tokenize makes of a text"
+        )
+    return find_tokenizer(path)
 
-    Of n characters, int(0.9 n) are trained on. A character is at least one token.
-    """
+
+def check_length(options: TrainOptions, tokens: TokenFile) -> None:
+    """DataError for a text of too few tokens, before anything is trained."""
     needed = options.model.block_size + 1
-    train = int(0.9 * found.characters)
-    if train < needed or found.characters - train < 2:
+    if len(tokens.train) < needed or len(tokens.held_out) < 2:
         raise DataError(
-            f"{options.data or DEFAULT_NAME}: {found.characters:,} characters are too "
-            f"few: nine tenths of them must fill a block of {needed - 1} and one more. "
-            "Give a longer text or a smaller --block-size"
+            f"{options.data or DEFAULT_NAME}: {tokens.survey.characters:,} characters "
+            f"are too few: {len(tokens):,} tokens, of which nine tenths must fill a "
+            f"block of {needed - 1} and one more. Give a longer text or a smaller "
+            "--block-size"
         )
 
 

@@ -11,12 +11,18 @@ import numpy as np
 
 from tensorgrad.errors import DataError
 
-from .pipelines import Pipeline, check_pipeline, pretrained_files, with_specials
+from .pipelines import (
+    Pipeline,
+    check_pipeline,
+    cuts_words,
+    pretrained_files,
+    with_specials,
+)
 from .published_tokenizer import Inputs, PublishedTokenizer, Tokens, refused
 from .special_tokens import check_specials
 from .spelling import Spelling, spelling_of
 from .subwords import tokenizers_package
-from .tokenizer import checked, utf8
+from .tokenizer import after_a_word, checked, utf8
 
 
 @final
@@ -54,6 +60,9 @@ class PipelineTokenizer(PublishedTokenizer):
 
     def encode(self, text: str, *, recognise: bool = False) -> Tokens:
         return np.array(self._encoded(text, None, recognise, False).ids, np.int64)
+
+    def settled(self, text: str) -> int:
+        return after_a_word(text) if cuts_words(self._pipeline) else 0
 
     def inputs(
         self, text: str, second: str | None = None, *, recognise: bool = False

@@ -210,6 +210,22 @@ def check_pipeline(found: Any) -> tuple[Pipeline, dict[str, int]]:
     return pipeline, vocabulary
 
 
+def cuts_words(pipeline: Pipeline) -> bool:
+    """Whether it is sure that a space after a word ends what comes before it.
+
+    So it is where texts are cut at spaces, without a change at their two ends or a
+    token that was added to span words.
+    """
+    normalizer, cutter = pipeline["normalizer"], pipeline["pre_tokenizer"] or {}
+    by_bytes = cutter.get("use_regex", True) and not cutter.get("add_prefix_space")
+    return (
+        (normalizer or {"type": "BertNormalizer"})["type"] == "BertNormalizer"
+        and cutter.get("type") in ("BertPreTokenizer", "ByteLevel")
+        and bool(by_bytes)
+        and all(token.get("special") for token in pipeline["added_tokens"])
+    )
+
+
 def _type_of(model: Mapping[str, Any]) -> str:
     """Files of before 2020 don't say which model it is."""
     return "BPE" if "merges" in model else "WordPiece"

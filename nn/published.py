@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorgrad.errors import CheckpointError, ConfigError, StateDictError
+from tensorgrad.errors import CheckpointError, ConfigError, DtypeError, StateDictError
 
 from . import init
 from .module import Buffer, Module, Parameter
 from .state import differences, hold
-from .text import StrPath, reason, write_text
+from .text import StrPath, reason, shown, write_text
 from .weight_files import FILE, Entry, WeightFiles, read_object, write_weights
 
 Array = NDArray[Any]
@@ -28,6 +28,7 @@ Json = Mapping[str, Any]
 Rules = tuple[tuple[str, str], ...]  # patterns of names, and what stands for them
 CONFIG = "config.json"
 NONE = "(?!)"  # matches no name
+LAYER = 8  # no block of any model has fewer tensors
 LARGEST = 1 << 48  # no size in a config is beyond it
 
 
@@ -59,7 +60,7 @@ class ConfigFile:
         """What our name is for the one that the field holds, such as an activation."""
         value = self.get(name, default)
         if value not in known:
-            raise ConfigError(f"{name}={value!r}: known are {', '.join(known)}")
+            raise ConfigError(f"{name}={value!r:.40}: known are {', '.join(known)}")
         return known[value]
 
     def refuse(self, **only: Any) -> None:
@@ -167,6 +168,8 @@ class Pretrained(Module):
         missing, damaged or contradict each other, StateDictError with every name that
         is missing, unexpected or of another shape.
         """
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise DtypeError(f"weights are floats: {np.dtype(dtype)} is not")
         path = Path(path)
         weights = WeightFiles(path)
         file = (path if path.is_dir() else path.parent) / CONFIG
@@ -176,16 +179,8 @@ class Pretrained(Module):
             config = layouts[0].config(ConfigFile(content))
             config = cls._changed(seen(config, layouts[0], weights), changes)
             layout = next(layout for layout in layouts if layout.applies(config))
-            if layout.n_layer(config) > len(weights):
-                raise ConfigError(
-                    f"{layout.n_layer(config):,} layers, and {weights.path} holds "
-                    f"{len(weights)} tensors"
-                )
-            with init.deferred():
-                model = cls.from_config(config, ConfigFile(content))
-        except CheckpointError:
-            raise
-        except (ConfigError, ValueError, TypeError, OverflowError) as error:
+            model = cls._empty(config, ConfigFile(content), layout, len(weights))
+        except ConfigError as error:
             raise CheckpointError(f"{file}: {error}") from None
         load(model, layout, weights, dtype)
         return model.eval()
@@ -199,6 +194,22 @@ class Pretrained(Module):
                 f"no field {', '.join(sorted(unknown))}; there are {', '.join(known)}"
             )
         return replace(config, **changes)
+
+    @classmethod
+    def _empty(
+        cls, config: Any, content: ConfigFile, layout: Layout, tensors: int
+    ) -> Self:
+        """A model without memory for weights; ConfigError where so few can't do."""
+        layers = layout.n_layer(config)
+        if layers * LAYER > tensors:
+            raise ConfigError(f"{layers:,} layers, where the weights are {tensors:,}")
+        try:
+            with init.deferred():
+                return cls.from_config(config, content)
+        except (ValueError, OverflowError) as error:  # from NumPy, of its shapes
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"no array has such sizes: {error}") from None
 
     @classmethod
     def _layouts(cls, model_type: Any) -> list[Layout]:
@@ -337,11 +348,12 @@ def misfits(
 ) -> Iterator[str]:
     """What is wrong with the tensors that stand for one of the model's."""
     expected = stored_shape(layout, name, shape)
+    first = files[0]
     for file in files:
         entry = weights.entries[file]
         if entry.dtype.kind != "f":
-            yield f"{file} holds {entry.kind}, not floats"
+            yield f"{shown(file)} holds {entry.kind}, not floats"
         elif entry.shape != expected:
-            yield f"{file} {entry.shape} should be {expected}"
-        elif file != files[0] and not entry.equals(weights.entries[files[0]]):
-            yield f"{file} differs from {files[0]}, to which it is tied"
+            yield f"{shown(file)} {entry.shape} should be {expected}"
+        elif file != first and not entry.equals(weights.entries[first]):
+            yield f"{shown(file)} differs from {shown(first)}, to which it is tied"

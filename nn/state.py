@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad import Tensor
 from tensorgrad.errors import StateDictError
 
+from .text import shown
+
 Tied = Sequence[tuple[list[str], Any]]  # (all of its names, the tensor)
 
 
@@ -64,8 +66,8 @@ def differences(
 ) -> str:
     """ "missing: a (2, 3); unexpected: b (4,), c (4,)", and so on, in one line."""
     parts = {
-        "missing": [f"{name} {shape}" for name, shape in missing.items()],
-        "unexpected": [f"{name} {shape}" for name, shape in unexpected.items()],
+        "missing": [f"{shown(name)} {shape}" for name, shape in missing.items()],
+        "unexpected": [f"{shown(name)} {shape}" for name, shape in unexpected.items()],
         "wrong": wrong,
     }
     return "; ".join(f"{k}: {', '.join(found)}" for k, found in parts.items() if found)

@@ -17,9 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
 
 from .pipelines import byte_level, pretrained_files
-from .tokenizer import Tokenizer, checked, utf8
+from .tokenizer import Tokenizer, after_a_word, checked, recut, utf8
 
 LONGEST = 128  # bytes in a token: a run of spaces is no reason for one without end
+
+MOST = 1 << 20  # tokens in a vocabulary
 
 
 def _alphabet() -> str:
@@ -67,12 +69,11 @@ class SubwordTokenizer(Tokenizer):
     def train(cls, text: Iterable[str], vocab_size: int) -> SubwordTokenizer:
         """The merges of the most frequent neighbours, up to `vocab_size` tokens.
 
-        The same text, whole or in the same pieces, gives the same merges. They are
-        fewer where no two tokens follow each other twice. MissingExtra without the
-        extra `text`.
+        The same text, whole or in any pieces, gives the same merges. They are fewer
+        where no two tokens follow each other twice. MissingExtra without the extra
+        `text`.
         """
-        if vocab_size < 256:
-            raise ConfigError(f"vocab_size={vocab_size}: 256 bytes are tokens already")
+        check_vocab_size(vocab_size)
         package = tokenizers_package()
         trainer = package.trainers.BpeTrainer(
             vocab_size=vocab_size,
@@ -82,7 +83,7 @@ class SubwordTokenizer(Tokenizer):
             show_progress=False,
         )
         trained = _within_words(package, package.models.BPE())
-        pieces = [text] if isinstance(text, str) else text
+        pieces = recut(text, after_a_word)
         whole = (piece for piece in pieces if utf8(piece))  # half a pair is refused
         trained.train_from_iterator(whole, trainer)
         return cls(_numbered(json.loads(trained.to_str())["model"]["merges"]))
@@ -90,6 +91,9 @@ class SubwordTokenizer(Tokenizer):
     def encode(self, text: str) -> NDArray[np.int64]:
         utf8(text)  # half a pair is refused
         return np.array(self._encoder.encode(text).ids, np.int64)
+
+    def settled(self, text: str) -> int:
+        return after_a_word(text)
 
     def to_bytes(self, tokens: ArrayLike) -> bytes:
         return b"".join(
@@ -112,6 +116,17 @@ class SubwordTokenizer(Tokenizer):
     def _encoder(self) -> Any:
         package = tokenizers_package()
         return _within_words(package, package.models.BPE(*self.as_letters()))
+
+
+def check_vocab_size(vocab_size: int) -> None:
+    """ConfigError for a size that no training reaches, or the package has no room for.
+
+    It makes room for as many tokens as are asked for, before it reads a text.
+    """
+    if vocab_size < 256:
+        raise ConfigError(f"vocab_size={vocab_size}: 256 bytes are tokens already")
+    if vocab_size > MOST:
+        raise ConfigError(f"vocab_size={vocab_size}: {MOST:,} tokens at most")
 
 
 def _within_words(package: Any, model: Any) -> Any:

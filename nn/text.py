@@ -176,6 +176,15 @@ def sync(path: StrPath) -> None:
         os.close(descriptor)
 
 
+def shown(text: str, limit: int = 80) -> str:
+    """What a file gave, fit to be printed: cut off where long, and in one line.
+
+    Anything else that no printer shows is escaped, as a terminal might obey it.
+    """
+    text = text if len(text) <= limit else f"{text[: limit - 3]}..."
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def disk_full(error: OSError) -> bool:
     """Whether the disk, or the user's share of it, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

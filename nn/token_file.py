@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, final
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from tensorgrad.errors import ConfigError, DataError
 
 from .text import StrPath, reason, write_text
-from .tokenizer import Tokenizer
+from .tokenizer import Tokenizer, recut
 
 Array = NDArray[Any]
 
@@ -134,14 +136,14 @@ def _write_tokens(
     dtype = np.min_scalar_type(tokenizer.vocab_size - 1)
     counts, position, digest = [0, 0], 0, hashlib.sha256()
     _write_header(file, dtype, 0)
-    for piece in text:
-        border = min(max(cut - position, 0), len(piece))
-        for side, part in enumerate((piece[:border], piece[border:])):
-            tokens = tokenizer.encode(part).astype(dtype)
+    for side, parts in groupby(_sides(text, cut), key=itemgetter(0)):
+        # a piece that ended within a word would cut it in two
+        for piece in recut((part for _, part in parts), tokenizer.settled):
+            tokens = tokenizer.encode(piece).astype(dtype)
             file.write(tokens.data)
             digest.update(tokens.data)
             counts[side] += len(tokens)
-        position += len(piece)
+            position += len(piece)
     if position != total:
         raise DataError(
             f"the text had {total} characters, and {position} when read again: "
@@ -152,6 +154,17 @@ def _write_tokens(
     file.flush()
     os.fsync(file.fileno())
     return {"train": counts[0], "held_out": counts[1], "sha256": digest.hexdigest()}
+
+
+def _sides(text: Iterable[str], cut: int) -> Iterator[tuple[int, str]]:
+    """The text's pieces, each with 0 before the cut, 1 after it; none is empty."""
+    position = 0
+    for piece in text:
+        border = min(max(cut - position, 0), len(piece))
+        for side, part in enumerate((piece[:border], piece[border:])):
+            if part:
+                yield side, part
+        position += len(piece)
 
 
 def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, final
 
@@ -37,6 +37,13 @@ class Tokenizer(ABC):
     def lookup(self, text: str) -> NDArray[np.int64]:
         """As `encode`, with -1 for each character that the vocabulary lacks."""
         return self.encode(text)  # most kinds lack none
+
+    def settled(self, text: str) -> int:
+        """How many of the first characters are tokens by now, whatever text follows.
+
+        Of n, encode(text + more) is encode(text[:n]), then encode(text[n:] + more).
+        """
+        return len(text)  # where every character stands for itself
 
     @abstractmethod
     def to_bytes(self, tokens: ArrayLike) -> bytes:
@@ -120,6 +127,33 @@ class StreamDecoder:
         self._spaces = text[len(shown) :]
         shown, self._begun = shown if self._begun else shown.lstrip(), True
         return shown
+
+
+def recut(pieces: str | Iterable[str], settled: Callable[[str], int]) -> Iterator[str]:
+    """The same text in pieces that end only where all before is settled.
+
+    >>> list(recut(["to be o", "r not", " to be"], after_a_word))
+    ['to be', ' or', ' not to', ' be']
+    """
+    left = ""
+    for piece in [pieces] if isinstance(pieces, str) else pieces:
+        left += piece
+        if n := settled(left):
+            yield left[:n]
+            left = left[n:]
+    if left:
+        yield left
+
+
+def after_a_word(text: str) -> int:
+    """Where the last space or newline stands that follows no other; 0 if none does.
+
+    A word may take the space before it along, never the one behind it.
+    """
+    for i in range(len(text) - 1, 0, -1):
+        if text[i] in " \n" and not text[i - 1].isspace():
+            return i
+    return 0
 
 
 def utf8(text: str) -> bytes:

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -18,10 +19,15 @@ from tensorgrad.errors import ConfigError, DataError
 
 from .pipeline_tokenizer import PipelineTokenizer
 from .pipelines import byte_level, characters, pretrained_files
+from .published_tokenizers import load_published
 from .sentencepieces import SentencePieceTokenizer
+from .special_tokens import read_mapping
 from .subwords import LETTERS, SubwordTokenizer
 from .text import StrPath, read_as
 from .tokenizer import Tokenizer, checked, utf8
+
+SUBWORDS = "subwords.json"
+"""What a folder keeps a tokenizer in whose tokenizer.json is for transformers."""
 
 
 @final
@@ -162,6 +168,16 @@ def tokenizer_from_json(text: str) -> Tokenizer:
 def load_tokenizer(path: StrPath) -> Tokenizer:
     """The tokenizer that `save` wrote; DataError names the file."""
     return read_as(path, tokenizer_from_json)
+
+
+def find_tokenizer(path: StrPath) -> Tokenizer:
+    """The tokenizer of a folder or a file: saved by `save`, of a run, or published."""
+    path = Path(path)
+    if (path / SUBWORDS).exists():
+        return load_tokenizer(path / SUBWORDS)
+    file = path / "tokenizer.json" if path.is_dir() else path
+    ours = file.suffix == ".json" and file.exists() and "type" in read_mapping(file)
+    return load_tokenizer(file) if ours else load_published(path)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

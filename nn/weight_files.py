@@ -6,6 +6,8 @@ import json
 import math
 import mmap
 import re
+import stat
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,13 +22,14 @@ from safetensors import SafetensorError
 
 from tensorgrad.errors import CheckpointError
 
-from .text import StrPath, reason, sync
+from .text import StrPath, reason, shown, sync
 
 Array = NDArray[Any]
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PIECE = 1 << 18  # so much of a tensor is converted or compared at a time
+SHARD = r"[^/\\:\x00-\x1f\x7f]+\.safetensors"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # How safetensors name what NumPy can hold; BF16 is the upper half of an F32.
 DTYPES = {
@@ -72,7 +75,7 @@ class Entry:
         return math.prod(self.shape)
 
     def read(self, dtype: Any = None) -> Array:
-        """Its numbers as that dtype, or its own: a read-only view of the file.
+        """Its numbers as that dtype, or its own: a view of the file.
 
         Where they must be converted they are an array, read piece by piece, so that
         no more than it is in memory.
@@ -114,30 +117,39 @@ class MappedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        check_regular(path)
         try:
             # the package checks that the tensors fill the file without gap or overlap
             with safetensors.safe_open(path, "numpy"):
                 pass
             with path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
-                header = json.loads(file.read(length), object_pairs_hook=unique)
+                text = file.read(length).decode()
+            header = json.loads(text, object_pairs_hook=unique)
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
         except (SafetensorError, ValueError, RecursionError) as error:
             raise CheckpointError(
-                f"{path}: damaged, or no safetensors file: {error}. Copy it again?"
+                f"{path}: damaged, or no safetensors file: {shown(str(error), 200)}. "
+                "Copy it again?"
             ) from None
         header.pop("__metadata__", None)
-        self.entries: dict[str, Entry] = {}
-        for name, facts in header.items():
-            kind, shape = facts["dtype"], tuple(facts["shape"])
-            if kind not in DTYPES:
-                raise CheckpointError(
-                    f"{path}: {name} holds {kind}, which is not read. Save it as "
-                    f"one of {', '.join(DTYPES)}"
-                )
-            start = 8 + length + facts["data_offsets"][0]
-            self.entries[name] = Entry(self, kind, shape, start)
+        self.entries = {
+            name: self._entry(name, facts, 8 + length) for name, facts in header.items()
+        }
+
+    def _entry(self, name: str, facts: dict[str, Any], beginning: int) -> Entry:
+        kind, shape = facts["dtype"], tuple(facts["shape"])
+        if kind not in DTYPES:
+            raise CheckpointError(
+                f"{self.path}: {shown(name)} holds {shown(kind)}, which is not read. "
+                f"Save it as one of {', '.join(DTYPES)}"
+            )
+        if math.prod(max(1, n) for n in shape) > sys.maxsize // 8:
+            raise CheckpointError(
+                f"{self.path}: {shown(name)}: no array has the shape {shape}"
+            )
+        return Entry(self, kind, shape, beginning + facts["data_offsets"][0])
 
     @cached_property
     def memory(self) -> mmap.mmap | bytes:
@@ -145,7 +157,9 @@ class MappedFile:
         with self.path.open("rb") as file:
             if not file.seek(0, 2):
                 return b""
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # private, as compiled kernels copy what is read-only: nobody writes here
+            # (see `hold`), and if anybody did, the file would not change
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 @final
@@ -162,11 +176,22 @@ class WeightFiles(Mapping[str, Array]):
     def __init__(self, path: StrPath) -> None:
         self.path = Path(path)
         self.entries: dict[str, Entry] = {}
-        for file in weight_files(self.path):
-            self.entries |= MappedFile(file).entries
+        try:
+            files = weight_files(self.path)
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
+        for file in files:
+            entries = MappedFile(file).entries
+            if both := entries.keys() & self.entries.keys():
+                name = min(both)
+                other = self.entries[name].file.path
+                raise CheckpointError(f"{file}: {shown(name)} is also in {other}")
+            self.entries |= entries
 
     def __getitem__(self, name: str) -> Array:
-        return self.entries[name].read()
+        array = self.entries[name].read()
+        array.flags.writeable = False
+        return array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
@@ -180,7 +205,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"it has {name} twice")
+        raise ValueError(f"{shown(name)} is there twice")
     return found
 
 
@@ -204,15 +229,27 @@ def weight_files(path: Path) -> list[Path]:
 def shards(index: Path) -> list[Path]:
     """The files that an index names, beside it."""
     names = read_object(index).get("weight_map")
-    if not isinstance(names, dict) or not all(
-        isinstance(name, str) and re.fullmatch(r"[^/\\:]+\.safetensors", name)
-        for name in names.values()
-    ):
-        raise CheckpointError(
-            f"{index}: its weight_map should give each tensor's file, a name that ends "
-            "in .safetensors"
-        )
+    if not isinstance(names, dict) or not names:
+        raise CheckpointError(f"{index}: it has no weight_map from tensors to files")
+    for tensor, name in names.items():
+        # "a.safetensors", and no way out of the folder
+        if not isinstance(name, str) or not re.fullmatch(SHARD, name):
+            raise CheckpointError(
+                f"{index}: weight_map gives {name!r:.80} for {shown(tensor)}: it "
+                "should be the name of a file beside it that ends in .safetensors"
+            )
     return [index.parent / name for name in sorted(set(names.values()))]
+
+
+def check_regular(path: Path) -> None:
+    """CheckpointError unless it is a file: not a folder, nor a pipe that never ends."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+        raise CheckpointError(f"{path}: {kind}, not a file")
 
 
 def no_weights(folder: Path) -> CheckpointError:
@@ -232,12 +269,13 @@ def pickled(path: Path) -> CheckpointError:
 
 def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; CheckpointError if there is none."""
+    check_regular(path)
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: no JSON: {error}") from None
+        raise CheckpointError(f"{path}: not JSON: {error}") from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: not an object in JSON, but {content!r:.40}")
     return content

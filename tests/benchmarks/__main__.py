@@ -1,4 +1,5 @@
-"""Time and memory against PyTorch's eager mode, and hvp against grad: tables out."""
+"""Time and memory against PyTorch's eager mode and Hugging Face's generate; hvp against
+grad; a token against the memory's speed: tables out."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ import multiprocessing
 import platform
 from collections.abc import Iterable
 
-from . import hvp, pairs
+from . import generation, hvp, pairs
+
+PACKAGES = {"torch": "torch==2.13.0", "transformers": "'transformers>=5,<6'"}
 
 
 def main() -> None:
-    titles = pairs.TITLES | hvp.TITLES
+    titles = pairs.TITLES | generation.TITLES | generation.READING | hvp.TITLES
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__
     )
@@ -24,24 +27,30 @@ def main() -> None:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     print(f"{platform.machine()}, {multiprocessing.cpu_count()} cores, medians")
     names = options.names or list(titles)
-    if steps := [name for name in names if name in pairs.TITLES]:
-        against_torch(steps, options.rounds, options.seconds)
+    for peer, known in ("torch", pairs.TITLES), ("transformers", generation.TITLES):
+        if steps := [name for name in names if name in known]:
+            against(peer, {n: known[n] for n in steps}, options.rounds, options.seconds)
+    if reading := [name for name in names if name in generation.READING]:
+        head("a token", "reading the weights", "reading / token")
+        for name in reading:
+            row(generation.READING[name], generation.compare_reading(options.rounds))
     if products := [name for name in names if name in hvp.TITLES]:
         head("gradient", "Hessian-vector product", "product / gradient")
         for name in products:
             row(titles[name], hvp.compare(name, options.rounds, options.seconds))
 
 
-def against_torch(names: list[str], rounds: int, seconds: float) -> None:
+def against(peer: str, titles: dict[str, str], rounds: int, seconds: float) -> None:
     sides = ["tensorgrad"]
-    if importlib.util.find_spec("torch"):
+    if importlib.util.find_spec(peer):
         sides.append("torch")
     else:
-        print("PyTorch is not installed: no ratios. pip install torch==2.13.0")
-    ratio = ["torch / tensorgrad"] if len(sides) == 2 else []
-    head(*sides, *ratio, *(f"peak, {side}" for side in sides))
-    for name in names:
-        row(pairs.TITLES[name], pairs.compare(name, sides, rounds, seconds))
+        print(f"{peer} is not installed: no ratios. pip install {PACKAGES[peer]}")
+    ratio = [f"{peer} / tensorgrad"] if len(sides) == 2 else []
+    columns = ["tensorgrad", *[peer] * len(ratio)]
+    head(*columns, *ratio, *(f"peak, {column}" for column in columns))
+    for name, title in titles.items():
+        row(title, pairs.compare(name, sides, rounds, seconds))
 
 
 def head(*columns: str) -> None:

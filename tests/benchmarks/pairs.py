@@ -41,6 +41,10 @@ TITLES = {
 
 def build(side: str, name: str) -> tuple[Callable[[], Any], int]:
     """The step of one side, and how many ops' time it takes."""
+    from . import generation
+
+    if name in generation.TASKS:
+        return generation.build(side, name)
     if side == "torch":
         from . import peer as module
     else:

@@ -25,6 +25,7 @@ def test_the_overview_shows_the_commands(gpt: Any) -> None:
     for argv in ([], ["--help"]):
         out = gpt(*argv).out
         assert re.findall(r"^  (\w+)  ", out, re.MULTILINE) == [
+            "tokenize",
             "train",
             "sample",
             "eval",
@@ -73,6 +74,15 @@ def test_an_empty_prompt_starts_after_a_newline(trained: Path, gpt: Any) -> None
     # and where there is no newline, from the first token
     assert start(CharTokenizer("abc"), "").tolist() == [0]
     assert start(ByteTokenizer(), "").tolist() == [10]
+
+
+def test_a_prompt_of_which_nothing_is_left_starts_from_the_first_token() -> None:
+    class Words(ByteTokenizer):  # type: ignore[misc] - as BERT's, which drops spaces
+        def encode(self, text: str) -> Any:
+            return super().encode(text.strip())
+
+    for prompt in ("", " "):
+        assert start(Words(), prompt).tolist() == [0]
 
 
 def test_a_prompt_may_fill_the_context(trained: Path, gpt: Any) -> None:

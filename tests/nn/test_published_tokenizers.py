@@ -124,6 +124,16 @@ def test_a_stream_gives_what_decode_gives(kind: str, data: st.DataObject) -> Non
     assert tokenizer.to_bytes(tokens).decode("utf-8", "replace") == text
 
 
+@given(kinds, texts, texts)
+def test_what_is_settled_stays_whatever_follows(
+    kind: str, text: str, more: str
+) -> None:
+    tokenizer = ours(kind)
+    n = tokenizer.settled(text)
+    parts = [tokenizer.encode(part) for part in (text[:n], text[n:] + more)]
+    assert np.array_equal(np.concatenate(parts), tokenizer.encode(text + more))
+
+
 @given(kinds, texts)
 def test_json_keeps_all_of_it(kind: str, text: str) -> None:
     again = tokenizer_from_json(json_of(kind))
@@ -237,6 +247,24 @@ def test_special_tokens_of_a_lone_tokenizer_json(tmp_path: Path) -> None:
         (tmp_path / kind / "tokenizer_config.json").unlink()
         lone = load_published(tmp_path / kind / "tokenizer.json")
         assert lone.specials == ours(kind).specials
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "changes"),
+    [
+        ("gpt2", "pre_tokenizer", {"add_prefix_space": True}),
+        ("gpt2", "pre_tokenizer", {"use_regex": False}),
+        ("bert", "pre_tokenizer", {"type": "Whitespace"}),
+        ("bert", "normalizer", {"type": "NFC"}),
+    ],
+)
+def test_where_a_word_ends_is_not_sure_of_other_pipelines(
+    kind: str, part: str, changes: dict[str, Any]
+) -> None:
+    saved = json.loads(json_of(kind))
+    saved["pipeline"][part] |= changes
+    assert tokenizer_from_json(json.dumps(saved)).settled("to be or") == 0
+    assert ours(kind).settled("to be or") == len("to be")
 
 
 def test_numbers_of_special_tokens_in_the_models_config(tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def test_training_repeats_and_stays_within_the_size(
     first, second = (SubwordTokenizer.train(iter(pieces), vocab_size) for _ in range(2))
     assert first.merges == second.merges
     assert 256 <= first.vocab_size <= vocab_size
-    whole = SubwordTokenizer.train("".join(pieces), vocab_size)
-    assert whole.merges == SubwordTokenizer.train(["".join(pieces)], vocab_size).merges
+    # and does not see where the pieces end
+    assert first.merges == SubwordTokenizer.train("".join(pieces), vocab_size).merges
 
 
 @needs_package
@@ -199,9 +199,11 @@ def test_what_is_seen_once_makes_no_token() -> None:
     assert SubwordTokenizer.train("ab ab", 1000).merges == [(97, 98)]
 
 
-def test_a_size_below_the_bytes() -> None:
+def test_sizes_that_are_refused() -> None:
     with pytest.raises(ConfigError, match="vocab_size=255"):
         SubwordTokenizer.train("abc", 255)
+    with pytest.raises(ConfigError, match="1,048,576 tokens at most"):
+        SubwordTokenizer.train("abc", 10**12)
 
 
 # --- refusals
@@ -211,7 +213,7 @@ def test_a_size_below_the_bytes() -> None:
 def test_half_a_pair_is_refused() -> None:
     with pytest.raises(DataError, match="character 1 "):
         trained().encode("a\udcff")
-    with pytest.raises(DataError, match="character 2 "):
+    with pytest.raises(DataError, match="character 5 "):
         SubwordTokenizer.train(["abc", "ab\udcff"], 300)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nn.subwords import SubwordTokenizer
 from nn.text import TextFile, corpus_hash
 from nn.token_file import Survey, TokenFile, survey
 from nn.tokenizers import ByteTokenizer, CharTokenizer
@@ -41,6 +42,20 @@ def test_a_token_file_holds_the_text_and_splits_it_by_characters(
     assert file.tokens.dtype == np.uint8
     assert file.vocab_size == tokenizer.vocab_size
     assert file.survey.hash == corpus_hash(text)
+
+
+@given(st.lists(st.sampled_from(["to be ", "or", " not", "\n", "  ", "é"])), sizes)
+def test_pieces_cut_no_word_in_two(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[str], size: int
+) -> None:
+    pytest.importorskip("tokenizers")
+    text = "to be or not to be" + "".join(parts)
+    tokenizer = SubwordTokenizer.train(text * 3, 270)
+    path = tmp_path_factory.mktemp("tokens") / "tokens.npy"
+    file = TokenFile.write(path, pieces(text, size), tokenizer, fraction=0.5)
+    cut = len(text) // 2
+    assert np.array_equal(file.train, tokenizer.encode(text[:cut]))
+    assert np.array_equal(file.held_out, tokenizer.encode(text[cut:]))
 
 
 def test_a_token_file_is_mapped_not_read(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from nn.tokenizers import (
     TRAINED,
     ByteTokenizer,
     CharTokenizer,
+    find_tokenizer,
     load_tokenizer,
     make_tokenizer,
     tokenizer_from_json,
@@ -201,3 +202,22 @@ def test_any_json_is_a_tokenizer_or_an_error(kind: Any, x: Any, y: Any) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         load_tokenizer(tmp_path / "absent.json")
+
+
+def test_a_tokenizer_is_found_where_it_is_kept(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    tokenizer = make_tokenizer("subword", "to be or not to be", vocab_size=260)
+    made, run = tmp_path / "made", tmp_path / "run"
+    tokenizer.save_pretrained(made)
+    published = find_tokenizer(made)
+    assert json.loads(published.to_json())["type"] == "pipeline"
+    tokenizer.save(made / "subwords.json")
+    run.mkdir()
+    tokenizer.save(run / "tokenizer.json")
+    for path in (made, made / "subwords.json", run, run / "tokenizer.json"):
+        assert find_tokenizer(path).to_json() == tokenizer.to_json()
+    (run / "tokenizer.json").write_text("{")
+    (made / "subwords.json").write_text("{}")
+    for path in (made, run, run / "tokenizer.json", tmp_path / "absent"):
+        with pytest.raises(DataError, match=re.escape(str(path))):
+            find_tokenizer(path)
