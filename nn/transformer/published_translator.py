@@ -77,7 +77,12 @@ class Decoding:
 
 
 def load_decoding(folder: StrPath) -> Decoding:
-    """What the files of a published model say; CheckpointError for what we lack."""
+    """What the files of a published model say.
+
+    Beams and greedy decoding are read with all their penalties. CheckpointError names
+    what would write other texts: sampling, groups of beams, words of several tokens
+    that are banned, and the like.
+    """
     config = Path(folder) / CONFIG
     path = Path(folder) / GENERATION
     usual: dict[str, Any] = {}
@@ -94,6 +99,7 @@ def load_decoding(folder: StrPath) -> Decoding:
 
 
 def decoding(content: ConfigFile, eos: int) -> Decoding:
+    """The fields of generation_config.json; ConfigError for another way of decoding."""
     content.refuse(
         do_sample=False,
         num_beam_groups=1,
@@ -108,6 +114,12 @@ def decoding(content: ConfigFile, eos: int) -> Decoding:
         sequence_bias=None,
         force_words_ids=None,
         constraints=None,
+        guidance_scale=1.0,
+        penalty_alpha=None,
+        dola_layers=None,
+        stop_strings=None,
+        watermarking_config=None,
+        token_healing=False,
     )
     size = content.get("num_beams", 1)
     forced = content.fields.get("forced_eos_token_id")
