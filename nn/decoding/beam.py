@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import tensorgrad as tg
 
-from .filters import penalties
+from .filters import check_known, penalties
 from .incremental import (
     Incremental,
     Scores,
@@ -165,6 +165,7 @@ class Search:
         even if every beam has ended in every way that it can.
         """
         size, V = self._settings.beam_size, log_probs.shape[-1]
+        check_known(self._settings, V)
         totals = (self._totals[:, None] + self._penalised(log_probs)).ravel()
         best = largest(totals, size * (1 + max(1, len(self._stops))))
         best = best[totals[best] > -np.inf]

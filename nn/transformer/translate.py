@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from tensorgrad.errors import ConfigError, DataError
+from tensorgrad.errors import ConfigError
 
 from .. import cli
 from ..decoding import Beams
@@ -130,22 +129,9 @@ def given(options: TranslateOptions) -> Iterator[tuple[int, list[str]]]:
         return
     if sys.stdin.isatty():
         print("Type a text and Enter; Ctrl-D ends.", file=sys.stderr)
-        yield from batches(standard_input(), 1)
+        yield from batches(cli.standard_input(), 1)
     else:
-        yield from batches(standard_input(), options.batch_size)
-
-
-def standard_input() -> Iterator[str]:
-    """Its lines; DataError for what is no text."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="strict")  # in some locales any byte would do
-    try:
-        yield from sys.stdin
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"the standard input: not {error.encoding.upper()} ({error.reason}). "
-            "Convert it, from Latin 1 for example: iconv -f LATIN1 -t UTF-8"
-        ) from None
+        yield from batches(cli.standard_input(), options.batch_size)
 
 
 def batches(lines: Iterable[str], size: int) -> Iterator[tuple[int, list[str]]]:
