@@ -58,6 +58,8 @@ class Beams:
     """Tokens that are never written, by their numbers."""
     final_token: int | None = None
     """The last of max_new_tokens is this one; None: any. It costs no probability."""
+    renormalize: bool = False
+    """After the penalties, probabilities add up to 1 again."""
 
     def __post_init__(self) -> None:
         require_whole("beam_size", self.beam_size, 1)
@@ -186,7 +188,7 @@ class Search:
         last = self._length + 1 == self._max_length
         for each in penalties(self._settings, self.sequences, last).values():
             log_probs = each(log_probs)
-        return log_probs
+        return tg.log_softmax(log_probs) if self._settings.renormalize else log_probs
 
     def _end(self, sequence: Tokens, total: float, log_prob: float) -> None:
         score = self._settings.score(total, self._length)
