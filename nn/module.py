@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad import Tensor
 from tensorgrad.errors import DefinitionError, DtypeError
 from tensorgrad.graph import next_order
+from tensorgrad.mode import recording
 
 from .outline import outline
 from .state import hold, load
@@ -88,6 +89,8 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not recording():  # then there is no node to mark
+            return self.forward(*args, **kwargs)
         since = next_order()
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor:

@@ -20,7 +20,7 @@ from .numba_norms import (
     rms_norm,
     rms_norm_backward,
 )
-from .numba_products import rows_product
+from .numba_products import linear
 from .numba_rows import (
     log_softmax,
     log_softmax_backward,
@@ -46,11 +46,11 @@ __all__ = [
     "gelu_tanh_backward",
     "layer_norm",
     "layer_norm_backward",
+    "linear",
     "log_softmax",
     "log_softmax_backward",
     "rms_norm",
     "rms_norm_backward",
-    "rows_product",
     "scatter_add_rows",
     "softmax",
     "softmax_backward",

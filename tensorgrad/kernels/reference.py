@@ -203,6 +203,9 @@ def where(condition, x, y):
     return np.where(condition, x, y)
 
 
-def rows_product(x, weight):
-    """x @ weight.T: (N, K) and (M, K) -> (N, M), both of one dtype or of two."""
-    return x @ weight.T
+def linear(x, weight, bias):
+    """x @ weight.T + bias, or without bias: (N, K), (M, K) and (M,) -> (N, M)."""
+    out = x @ weight.T
+    if bias is None:
+        return out
+    return np.add(out, bias, out if bias.dtype == out.dtype else None)

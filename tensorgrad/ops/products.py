@@ -100,9 +100,7 @@ def linear(x, weight, bias=None):
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ShapeError(f"linear: weight {weight.shape} with a bias of {bias.shape}")
     # One product of two matrices is far quicker than a batch of small ones.
-    out = kernel("rows_product", weight)(rows(x), weight)
-    if bias is not None:
-        out = np.add(out, bias, out if bias.dtype == out.dtype else None)
+    out = kernel("linear", weight)(rows(x), weight, bias)
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 
 

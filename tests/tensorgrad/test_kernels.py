@@ -29,7 +29,7 @@ NAMES = [
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
-    "rows_product",
+    "linear",
 ]
 
 
@@ -167,11 +167,12 @@ def test_rms_norm(make, shape, weighted):
 
 @needs_numba
 @given(sources(), st.integers(0, 6), st.sampled_from([(0, 3), (1, 1), (7, 70), (3, 0)]))
-def test_rows_product(make, rows, shape):
+def test_linear(make, rows, shape):
     x, weight = make(rows, shape[1]), make(*shape)
     with np.errstate(invalid="ignore"):
-        assert_agree("rows_product", x, weight)
-        assert_agree("rows_product", x, weight.astype(np.float64))  # of two dtypes
+        for bias in None, make(shape[0]), make(shape[0]).astype(np.float64):
+            assert_agree("linear", x, weight, bias)
+            assert_agree("linear", x, weight.astype(np.float64), bias)  # of two dtypes
 
 
 batches = st.sampled_from(
