@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from nn.activations import Activation, check_activation
@@ -79,16 +79,6 @@ class GPTConfig:
         """The value of `embd_pdrop` and so on, or of `dropout` where it is None."""
         own: float | None = getattr(self, name)
         return self.dropout if own is None else own
-
-    def about(self) -> dict[str, Any]:
-        """What checkpoints of this model agree on.
-
-        The fields after `bias` stand there only where they are not the default, so
-        that checkpoints from before there were any still fit.
-        """
-        fields, usual = asdict(self), asdict(GPTConfig())
-        first = list(fields)[: list(fields).index("bias") + 1]
-        return {k: v for k, v in fields.items() if k in first or v != usual[k]}
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> GPTConfig:

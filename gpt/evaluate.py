@@ -6,20 +6,23 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from tyro.conf import OmitArgPrefixes
 
 from nn import cli
 from nn.data import Array, sequential_blocks
 from nn.evaluation import evaluate as mean_loss
+from nn.progress import counting
 from nn.text import TextFile
 from nn.token_file import TokenFile
 from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError, DataError
 
-from .objective import objective
+from .objective import measure
+from .options import Weights
 from .saved import TOKENS, Saved, load
 
 PROGRAM = "python -m gpt eval"
@@ -27,39 +30,52 @@ PROGRAM = "python -m gpt eval"
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """Measure how well a trained GPT predicts a text."""
+    """Measure how well a GPT predicts a text."""
 
-    run: cli.Folder = None
-    """The run folder; None: the newest run under runs/."""
+    weights: OmitArgPrefixes[Weights] = field(default_factory=Weights)
     data: cli.File = None
     """A text file in UTF-8; None: what the run held out of its own text."""
+    stride: int | None = None
+    """Move on by so many tokens at a time: all but these are context alone. The fewer,
+    the more context each has, and the longer it takes; None: all of the context."""
     batch_size: int = 12
-    """Blocks at a time; they follow each other, so every token but the first counts."""
-    best: bool = False
-    """Use the weights of the lowest validation loss (train with --keep-best)."""
+    """Blocks of text that are read at a time."""
+    plain: bool = False
+    """No live display."""
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigError(f"batch_size must be 1 or more; got {self.batch_size}")
+        for name in ("stride", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be 1 or more; got {value}")
 
 
 def evaluate(argv: Sequence[str]) -> None:
     options = cli.parse(EvalOptions, argv, PROGRAM)
-    saved = load(options.run, options.best)
-    with text_tokens(saved, options.data) as tokens:
-        blocks = sequential_blocks(
-            tokens, saved.model.config.block_size, options.batch_size
+    saved = load(options.weights)
+    size = saved.model.config.block_size
+    stride = options.stride or size
+    if stride > size:
+        raise ConfigError(
+            f"stride must be at most the context of {size}, or tokens would be left "
+            f"out; got {stride}"
         )
-        loss, count = mean_loss(saved.model, objective(saved.model), blocks)
-        characters, size = lengths(saved.tokenizer, tokens[1:])
+    with text_tokens(saved, options.data) as tokens:
+        blocks = sequential_blocks(tokens, size, options.batch_size, stride)
+        with counting("evaluating", options.plain) as told:
+            loss, count = mean_loss(
+                saved.model, measure(saved.model), blocks, told=told
+            )
+        characters, spelt = lengths(saved.tokenizer, tokens[1:])
     bits = loss * count / math.log(2)
-    what = options.data or "the held-out text"
+    windows = f", in windows of {size} that move by {stride}" * (stride < size)
     print(
-        f"{saved.folder} at step {saved.step:,}, over {count:,} tokens of {what}\n"
+        f"{saved.name}, over {count:,} tokens of "
+        f"{options.data or 'the held-out text'}{windows}\n"
         f"loss                {loss:.4f} nats per token\n"
         f"perplexity          {perplexity(loss):.4g}\n"
         f"bits per character  {bits / max(1, characters):.4f}\n"
-        f"bits per byte       {bits / size:.4f}"
+        f"bits per byte       {bits / max(1, spelt):.4f}"
     )
 
 
@@ -67,6 +83,11 @@ def evaluate(argv: Sequence[str]) -> None:
 def text_tokens(saved: Saved, data: str | None) -> Iterator[Array]:
     """The tokens of a file, or those the run held out; mapped, not read whole."""
     if data is None:
+        if saved.step is None:
+            raise ConfigError(
+                f"data: {saved.folder} has held out no text of its own: name a text "
+                "file with --data"
+            )
         kept = TokenFile(saved.folder / TOKENS)
         kept.check()
         yield kept.held_out

@@ -10,7 +10,7 @@ from pathlib import Path
 from nn import cli
 from tensorgrad.errors import ConfigError
 
-from .saved import load
+from .saved import load_run
 
 PROGRAM = "python -m gpt export"
 
@@ -37,7 +37,7 @@ def export(argv: Sequence[str]) -> None:
     folder = Path(options.out)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ConfigError(f"{folder}: not empty: choose another folder with --out")
-    saved = load(options.run, options.best)
+    saved = load_run(options.run, options.best)
     made = not folder.exists()
     try:
         saved.tokenizer.save_pretrained(folder)

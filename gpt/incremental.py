@@ -104,7 +104,7 @@ class GPTState:
         if tokens.dtype.kind not in "iu" or ((tokens < 0) | (tokens >= V)).any():
             raise InputError(
                 f"tokens are integers from 0 to {V - 1}; these are {tokens.dtype}, "
-                f"up to {tokens.max()}"
+                f"up to {tokens.max(initial=0)}"
             )
         if self.read is None:
             self.tokens = np.zeros((N, 0), np.int64)

@@ -84,6 +84,25 @@ class TrainOptions(RunOptions):
             raise ConfigError("--trainable needs weights: name --init-from DIR")
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Which weights are used."""
+
+    model: cli.Folder = None
+    """The folder of a model: a published one, or a run; None: the newest run."""
+    run: cli.Folder = None
+    """The same, for the folder of a run alone."""
+    best: bool = False
+    """Use a run's weights of the lowest validation loss (train with --keep-best)."""
+
+    def __post_init__(self) -> None:
+        if self.run is not None and self.model is not None:
+            raise ConfigError(
+                f"run {self.run} and model {self.model} both say where the weights "
+                "are: leave one out"
+            )
+
+
 def defaults(preset: str | None) -> TrainOptions:
     """The options where nothing is said but the preset."""
     if preset is None:

@@ -10,23 +10,16 @@ import numpy as np
 from nn import run_weights
 from nn.recipe import TrainerConfig
 from nn.tokenizer import Tokenizer
-from nn.weight_files import read_object
-from tensorgrad.errors import CheckpointError, ConfigError
+from tensorgrad.errors import ConfigError
 
 from .config import GPTConfig
 from .model import GPT
 from .options import Sizes, TrainOptions
-from .saved import load as load_run
+from .saved import check_tokenizer, is_run, load_run
 
 DROPOUTS = ("dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop")
 # Far below what suits a new model: a few hundred steps should not undo what is known.
 FINE_TUNING = TrainerConfig(learning_rate=5e-5)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether it is a run of ours; else it is published."""
-    path = folder / "config.json"
-    return path.is_file() and "kind" in read_object(path)
 
 
 def defaults_from(folder: Path) -> TrainOptions:
@@ -72,11 +65,7 @@ def begin(options: TrainOptions, tokenizer: Tokenizer) -> GPT:
         model = load_run(str(folder)).model
     else:
         model = GPT.from_pretrained(folder, dtype=np.float32)
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise CheckpointError(
-            f"{folder}: its tokenizer has {tokenizer.vocab_size} tokens, and its "
-            f"weights are for {model.config.vocab_size}: they don't belong together"
-        )
+    check_tokenizer(folder, tokenizer, model)
     # some files have more rows than tokens, to a round number
     model.crop(options.model.block_size, tokenizer.vocab_size)
     if options.model.dropout != model.config.dropout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shlex import quote
 
@@ -191,7 +191,7 @@ def make_trainer(options: TrainOptions, folder: Path) -> tuple[GPT, Trainer]:
     rng = np.random.default_rng(for_data)
     text = {"characters": tokens.survey.characters, "hash": tokens.survey.hash}
     about = {
-        "model": config.about(),
+        "model": asdict(config),
         "text": text,
         "tokenizer": tokenizer_hash(load_tokenizer(folder / TOKENIZER)),
     }

@@ -65,11 +65,9 @@ class BytePairTokenizer(Tokenizer):
             pair = most_frequent(pairs, tokens)
             if pair is None or pairs[pair] < 2:
                 break
-            token = tokens[pair[0]] + tokens[pair[1]]
-            if token not in tokens:  # ab + c and a + bc make one token
-                tokens.append(token)
             for word in parts:
-                parts[word] = merge(parts[word], pair, tokens.index(token))
+                parts[word] = merge(parts[word], pair, new=len(tokens))
+            tokens.append(tokens[pair[0]] + tokens[pair[1]])
             merges.append(pair)
         return cls(merges)
 

@@ -12,6 +12,7 @@ import difflib
 import inspect
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from tensorgrad.errors import ConfigError, InputError, MissingExtra
+from tensorgrad.errors import ConfigError, DataError, InputError, MissingExtra
 
 from .text import reason
 
@@ -170,13 +171,27 @@ def _parsed(program: str, read: Callable[[], T]) -> T:
 
 def _unboxed(box: str) -> str:
     """The first part of tyro's box, in one line, and the name it suggests."""
-    rows = [row.strip(" │|╭╮╰╯+") for row in box.splitlines()[1:-1]]
+    plain = re.sub(r"\x1b\[[\d;]*m", "", box)  # in a terminal it has colours
+    rows = [row.strip(" │|╭╮╰╯+") for row in plain.splitlines()[1:-1]]
     text = "\n".join("" if set(row) <= set("─-") else row for row in rows)
     said, *others = text.split("\n\n")
     for part in others:
         if part.startswith("Perhaps you meant"):
             said += f"; perhaps you meant {part.splitlines()[1].split()[0].rstrip(',')}"
     return " ".join(said.split()).rstrip(".")
+
+
+def standard_input() -> Iterator[str]:
+    """Its lines; DataError for what is no text."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="strict")  # in some locales any byte would do
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the standard input: not {error.encoding.upper()} ({error.reason}). "
+            "Convert it, from Latin 1 for example: iconv -f LATIN1 -t UTF-8"
+        ) from None
 
 
 @contextlib.contextmanager

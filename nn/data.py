@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import CheckpointError, ConfigError, DataError
 
 from .checkpoints import rng_state, set_rng_state
+from .losses import IGNORED
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -65,41 +67,59 @@ class BlockSampler:
 
 
 def sequential_blocks(
-    tokens: Array, block_size: int, batch_size: int
+    tokens: Array, block_size: int, batch_size: int, stride: int | None = None
 ) -> Sequence[Pair]:
     """Every token but the first, once, as a target: (x, y) pairs (B, T) int64.
 
-    The blocks follow each other. The last batch may hold fewer of them, and a
-    shorter block (1, t) comes last, so weigh a mean over batches by y.size. Each
-    batch is read when it is asked for.
+    Each block begins `stride` tokens after the one before it (None: block_size, where
+    that one ends). Its targets that were in that one already are IGNORED, so that all
+    but the first block_size have at least block_size - stride + 1 tokens before them.
+    The last batch may hold fewer blocks, and a shorter one (1, t) comes last, so weigh
+    a mean over batches by what they count. Each batch is read when it is asked for.
     """
     _check_sizes(block_size=block_size, batch_size=batch_size)
+    stride = block_size if stride is None else stride
+    if not 1 <= stride <= block_size:
+        raise ConfigError(
+            f"stride={stride}: 1 is the least, and the block's {block_size} the most, "
+            "or tokens between blocks would be left out"
+        )
     _check_length(tokens, 2)
-    return _Blocks(np.asarray(tokens), block_size, batch_size)
+    return _Blocks(np.asarray(tokens), block_size, batch_size, stride)
 
 
 class _Blocks(Sequence[Pair]):
-    def __init__(self, tokens: Array, block_size: int, batch_size: int) -> None:
+    def __init__(
+        self, tokens: Array, block_size: int, batch_size: int, stride: int
+    ) -> None:
         self.tokens, self.block_size = tokens, block_size
+        self.batch_size, self.stride = batch_size, stride
         self.targets = len(tokens) - 1
-        self.whole = self.targets - self.targets % block_size
-        self.starts = range(0, self.whole, batch_size * block_size)
+        self.whole = max(0, (self.targets - block_size) // stride + 1)  # blocks
+        self.batches = -(-self.whole // batch_size)
+        overlap = block_size - stride
+        self.rest = self.whole * stride + min(self.whole, 1) * overlap < self.targets
 
     def __len__(self) -> int:
-        return len(self.starts) + (self.whole < self.targets)
+        return self.batches + self.rest
 
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
             return [self[j] for j in range(len(self))[i]]
         i = range(len(self))[i]
-        if i == len(self.starts):
-            start, stop, rows = self.whole, self.targets, 1
-        else:
-            start = self.starts[i]
-            stop = min(start + self.starts.step, self.whole)
-            rows = (stop - start) // self.block_size
-        piece = self.tokens[start : stop + 1].astype(np.int64)
-        return piece[:-1].reshape(rows, -1), piece[1:].reshape(rows, -1)
+        first, length = i * self.batch_size, self.block_size
+        rows = min(self.batch_size, self.whole - first)
+        if i == self.batches:
+            first, rows = self.whole, 1
+            length = self.targets - first * self.stride
+        start = first * self.stride
+        stop = start + (rows - 1) * self.stride + length + 1
+        piece = self.tokens[start:stop].astype(np.int64)
+        blocks = sliding_window_view(piece, length + 1)[:: self.stride]  # (B, T + 1)
+        x, y = blocks[:, :-1].copy(), blocks[:, 1:].copy()
+        # the very first block comes after none
+        y[first == 0 :, : self.block_size - self.stride] = IGNORED
+        return x, y
 
 
 @final

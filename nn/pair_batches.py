@@ -16,14 +16,14 @@ from tensorgrad.errors import ConfigError, DataError
 from .data import DataLoader, Integers, Pair, by_length, pad_batch
 from .losses import IGNORED
 from .pairs import TextPair
-from .vocabulary import Vocabulary
+from .vocabulary import Side
 
 
 class PairBatch(NamedTuple):
     """B pairs, int64; where one is shorter than the longest, it is padded."""
 
-    source: Integers  # (B, S), padded with the source vocabulary's pad
-    target_in: Integers  # (B, T), padded with the target vocabulary's pad
+    source: Integers  # (B, S), padded with the source's pad
+    target_in: Integers  # (B, T), padded with the target's pad
     target_out: Integers  # (B, T), padded with -100
 
 
@@ -37,6 +37,7 @@ class TokenPairs(Sequence[Pair]):
     `dropped`; `texts` are those that stay. Errors name the pair's line.
 
     >>> from nn.tokenizers import CharTokenizer
+    >>> from nn.vocabulary import Vocabulary
     >>> vocabulary = Vocabulary(CharTokenizer("ab"))  # pad 0, bos 1, eos 2, unk 3
     >>> texts = [TextPair("ab", "bba", 1), TextPair("b", "b", 2)]
     >>> pairs = TokenPairs(texts, vocabulary, vocabulary)
@@ -50,8 +51,8 @@ class TokenPairs(Sequence[Pair]):
     def __init__(
         self,
         pairs: Iterable[TextPair],
-        source: Vocabulary,
-        target: Vocabulary,
+        source: Side,
+        target: Side,
         *,
         max_length: int | None = None,
         drop_longer: bool = False,

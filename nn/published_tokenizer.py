@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tensorgrad.errors import DataError, InputError
+from tensorgrad.errors import DataError
 
 from .spelling import Speller, Spelling
 from .tokenizer import StreamDecoder, Tokenizer
@@ -99,11 +99,10 @@ def refused(what: str) -> Iterator[None]:
     """A DataError for whatever the package raises inside, its panics included."""
     try:
         yield
-    except (InputError, MemoryError):
-        raise
     except BaseException as error:
         # of Rust: a BaseException, of a module that can't be imported
         panic = type(error).__name__ == "PanicException"
-        if not panic and not isinstance(error, Exception):
+        passes = isinstance(error, MemoryError) or not isinstance(error, Exception)
+        if passes and not panic:
             raise
         raise DataError(f"{what}: {' '.join(str(error).split()):.300}") from None

@@ -183,11 +183,14 @@ def load_config(folder: Path, kind: str | None = None) -> Config:
 
 
 def check_same(what: str, saved: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """CheckpointError for the first setting that differs, with both values."""
+    """CheckpointError for the first setting that differs, with both values.
+
+    Fields that a config did not have yet when it was saved are at their defaults.
+    """
     for key in {**saved, **here}:
         old, new = saved.get(key), here.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            check_same(what, old, new)
+            check_same(what, old, {name: new[name] for name in new if name in old})
         elif old != new:
             raise CheckpointError(
                 f"{what} {key} {old!r}, and this run has {new!r}: leave that as it "

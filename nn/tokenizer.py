@@ -26,6 +26,10 @@ class Tokenizer(ABC):
     """
 
     vocab_size: int
+    bos: int | None = None
+    """The token that begins a text; None: there is none."""
+    eos: int | None = None
+    """The token that ends a text; None: there is none."""
 
     def __len__(self) -> int:
         return self.vocab_size

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,22 @@ from .tokenizers import tokenizer_from_json
 ENCODER_DECODER = ("pad", "bos", "eos", "unk")
 BERT = ("pad", "unk", "cls", "sep", "mask")
 SPECIALS = tuple(dict.fromkeys(ENCODER_DECODER + BERT))
+
+
+class Side(Protocol):
+    """What one side of a translation is read or written with, such as a Vocabulary.
+
+    Fills a batch up with `pad`, and knows where a text begins and ends.
+    """
+
+    @property
+    def pad(self) -> int: ...
+    @property
+    def bos(self) -> int: ...
+    @property
+    def eos(self) -> int: ...
+    def encode(self, text: str) -> NDArray[np.int64]: ...
+    def decode(self, tokens: ArrayLike) -> str: ...
 
 
 @final

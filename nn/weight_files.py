@@ -75,7 +75,7 @@ class Entry:
         return math.prod(self.shape)
 
     def read(self, dtype: Any = None) -> Array:
-        """Its numbers as that dtype, or its own: a read-only view of the file.
+        """Its numbers as that dtype, or its own: a view of the file.
 
         Where they must be converted they are an array, read piece by piece, so that
         no more than it is in memory.
@@ -157,7 +157,9 @@ class MappedFile:
         with self.path.open("rb") as file:
             if not file.seek(0, 2):
                 return b""
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # private, as compiled kernels copy what is read-only: nobody writes here
+            # (see `hold`), and if anybody did, the file would not change
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 @final
@@ -187,7 +189,9 @@ class WeightFiles(Mapping[str, Array]):
             self.entries |= entries
 
     def __getitem__(self, name: str) -> Array:
-        return self.entries[name].read()
+        array = self.entries[name].read()
+        array.flags.writeable = False
+        return array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

@@ -9,7 +9,7 @@ from textwrap import shorten
 from common import save_picture
 from nn.report import new_figure
 from nn.transformer.translation import Translator
-from nn.vocabulary import Vocabulary
+from nn.vocabulary import Side
 
 
 def draw_attention(path: Path, translator: Translator, sources: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ def draw_attention(path: Path, translator: Translator, sources: Sequence[str]) -
     save_picture(figure, path, shows)
 
 
-def pieces(vocabulary: Vocabulary, text: str) -> list[str]:
+def pieces(vocabulary: Side, text: str) -> list[str]:
     """The tokens of a text, each as text, where a space can be seen."""
     tokens = vocabulary.encode(text)
     return [vocabulary.decode([t]).replace(" ", "\u2423") or "?" for t in tokens]

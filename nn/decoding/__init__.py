@@ -23,7 +23,8 @@ Results are those of Hugging Face's `generate` with the same settings, but for t
 things: padding is not among the tokens that penalties count, a ban that would rule out
 every token is waived, and what has probability 0 is no hypothesis. What is `suppress`
 here are there `suppress_tokens`, or `bad_words_ids` of one token each that is no stop
-token; what is `final_token` here is there `forced_eos_token_id`.
+token; what is `final_token` here is there `forced_eos_token_id`, and `renormalize` is
+`renormalize_logits`.
 """
 
 from . import filters

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import tensorgrad as tg
 
-from .filters import penalties
+from .filters import check_known, penalties
 from .incremental import (
     Incremental,
     Scores,
@@ -58,6 +58,8 @@ class Beams:
     """Tokens that are never written, by their numbers."""
     final_token: int | None = None
     """The last of max_new_tokens is this one; None: any. It costs no probability."""
+    renormalize: bool = False
+    """After the penalties, probabilities add up to 1 again."""
 
     def __post_init__(self) -> None:
         require_whole("beam_size", self.beam_size, 1)
@@ -163,6 +165,7 @@ class Search:
         even if every beam has ended in every way that it can.
         """
         size, V = self._settings.beam_size, log_probs.shape[-1]
+        check_known(self._settings, V)
         totals = (self._totals[:, None] + self._penalised(log_probs)).ravel()
         best = largest(totals, size * (1 + max(1, len(self._stops))))
         best = best[totals[best] > -np.inf]
@@ -185,7 +188,7 @@ class Search:
         last = self._length + 1 == self._max_length
         for each in penalties(self._settings, self.sequences, last).values():
             log_probs = each(log_probs)
-        return log_probs
+        return tg.log_softmax(log_probs) if self._settings.renormalize else log_probs
 
     def _end(self, sequence: Tokens, total: float, log_prob: float) -> None:
         score = self._settings.score(total, self._length)

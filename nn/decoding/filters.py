@@ -49,6 +49,14 @@ def penalties(settings: Any, tokens: Tokens, last: ArrayLike) -> dict[str, Filte
     return {name: each for name, (used, each) in every.items() if used}
 
 
+def check_known(settings: Any, V: int) -> None:
+    """InputError for tokens in `Sampling` or `Beams` that are none of the V."""
+    for token in settings.suppress:
+        _known("suppress", token, V)
+    if settings.final_token is not None:
+        _known("final_token", settings.final_token, V)
+
+
 def suppress(logits: ArrayLike, never: Sequence[int]) -> Scores:
     """-inf for these tokens, whatever was there before.
 
@@ -58,7 +66,7 @@ def suppress(logits: ArrayLike, never: Sequence[int]) -> Scores:
     x = np.array(logits, np.float64)
     if not len(never):
         return x
-    _known("suppress", max(never), x)
+    _known("suppress", max(never), x.shape[-1])
     x[..., list(never)] = -np.inf
     if np.isneginf(x.max(-1)).any():
         raise InputError("suppress rules out every token that could follow")
@@ -111,7 +119,7 @@ def final_token(logits: ArrayLike, token: int | None, last: ArrayLike) -> Scores
     x = np.asarray(logits, np.float64)
     if token is None:
         return x
-    _known("final_token", token, x)
+    _known("final_token", token, x.shape[-1])
     only = np.where(np.arange(x.shape[-1]) == token, 0.0, -np.inf)
     return np.where(np.asarray(last, bool)[..., None], only, x)
 
@@ -172,9 +180,9 @@ def top_p(logits: ArrayLike, p: float) -> Scores:
     return out
 
 
-def _known(name: str, token: int, x: Scores) -> None:
-    if token >= x.shape[-1]:
-        raise InputError(f"{name}: token {token} is none of the model's {x.shape[-1]}")
+def _known(name: str, token: int, V: int) -> None:
+    if token >= V:
+        raise InputError(f"{name}: token {token} is none of the model's {V}")
 
 
 def _mark(tokens: Tokens, shape: tuple[int, ...]) -> np.ndarray:

@@ -31,10 +31,17 @@ class StoppingText:
     (['', 'Ea', '', '', ''], True)
     """
 
-    def __init__(self, tokenizer: Tokenizer, stop_strings: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        stop_strings: Sequence[str] = (),
+        after: ArrayLike = (),
+    ) -> None:
+        """`after` are the tokens in front: some kinds write a space between the two."""
         self.stopped = False
         self._stop_strings = check_stop_strings(stop_strings, tokenizer)
         self._decoder = tokenizer.stream()
+        self._decoder.feed(after)
         self._held = ""
 
     def feed(self, tokens: ArrayLike) -> str:

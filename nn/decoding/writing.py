@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..tokenizer import Tokenizer
+from .filters import check_known
 from .incremental import (
     Incremental,
     Logits,
@@ -152,7 +153,7 @@ def stream(
         Ending(
             longest[i],
             stops,
-            None if tokenizer is None else StoppingText(tokenizer, strings),
+            None if tokenizer is None else StoppingText(tokenizer, strings, prompts[i]),
         )
         for i in range(len(prompts))
     ]
@@ -177,6 +178,7 @@ def _steps(
     scores = read_prompts(model, tokens, real)
     while True:
         logits, likeliest = checked(scores, len(rows))
+        check_known(settings, logits.shape[-1])  # now, not at the last token
         live = [endings[row] for row in rows]
         last = np.array([end.left == 1 for end in live])
         chances = rng.random(len(endings))[rows]

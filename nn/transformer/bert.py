@@ -37,6 +37,8 @@ class Bert(Pretrained):
 
     `from_pretrained` reads BERT's checkpoints, those of its heads too, whose heads it
     leaves out; one without a pooler makes a Bert without: see `add_pooler`.
+    `published_bert` says what is refused. `save_pretrained` writes them; ConfigError
+    for pre-norm and for dropout inside the feed-forward layers, which none has.
     """
 
     layouts: ClassVar = (published_bert.ENCODER,)

@@ -28,8 +28,10 @@ from .config import BertConfig
 class BertHead(Pretrained):
     """A Bert and what stands on it, in its dtype and mode.
 
-    Abstract. `from_pretrained` needs a checkpoint with this very head: on any other,
-    put a new head, to be trained: `BertForMaskedLM(Bert.from_pretrained(folder))`.
+    Abstract. `from_pretrained` needs a checkpoint with this very head, and leaves out
+    others; CheckpointError where it is missing. On such a one put a new head, to be
+    trained: `BertForMaskedLM(Bert.from_pretrained(folder))`. `published_bert` says
+    what else is refused.
     """
 
     bert: Bert

@@ -39,7 +39,11 @@ class Transformer(Pretrained):
     unless a mask (B, S), True where a token is real, says otherwise. `rng` draws the
     initial weights and, in training, the dropout.
 
-    `from_pretrained` reads Marian's checkpoints, and `save_pretrained` writes them.
+    `from_pretrained` reads Marian's checkpoints, whatever sizes, activation, dropout,
+    vocabularies and ties they have; `published_marian` says what is refused.
+    `save_pretrained` writes them. ConfigError for a config that none of them could
+    have: they are post-norm, without final norms, with positions in halves, and share
+    embeddings only with a tied output.
     """
 
     layouts: ClassVar = (published_marian.SHARED, published_marian.SEPARATE)

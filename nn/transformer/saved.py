@@ -12,7 +12,7 @@ from typing import Any
 
 from tensorgrad.errors import CheckpointError
 
-from .. import run_weights
+from .. import init, run_weights
 from ..text import corpus_hash
 from ..vocabulary import Vocabulary
 from .config import TransformerConfig
@@ -43,7 +43,9 @@ def load(run: str | None = None, best: bool = False, average: int = 1) -> Saved:
     source, target = load_vocabularies(place.run)
     check_sizes(place.run, config, source, target)
     about = {"model": asdict(config), **hashes(source, target)}
-    model = run_weights.load(Transformer(config), place, about, average)
+    with init.deferred():
+        model = Transformer(config)
+    run_weights.load(model, place, about, average)
     return Saved(place.run, place.step, Translator(model, source, target))
 
 

@@ -20,7 +20,7 @@ from ..run_training import Introduce, check_memory, what_next
 from ..text import StrPath, TextFile, corpus_hash, write_text
 from ..tokenizers import make_tokenizer
 from ..trainer import Trainer
-from ..vocabulary import Vocabulary
+from ..vocabulary import Side, Vocabulary
 from .config import TransformerConfig
 from .encoder_decoder import Transformer
 from .options import TrainOptions, defaults
@@ -148,8 +148,8 @@ def with_data(
 def token_pairs(
     file: StrPath,
     pairs: Sequence[TextPair],
-    source: Vocabulary,
-    target: Vocabulary,
+    source: Side,
+    target: Side,
     options: TrainOptions,
 ) -> TokenPairs:
     """The pairs of a file; DataError for one that is too long, with file and line."""

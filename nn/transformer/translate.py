@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +11,12 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from tensorgrad.errors import ConfigError, DataError
+from tensorgrad.errors import ConfigError
 
 from .. import cli
 from ..decoding import Beams
 from .saved import load
-from .translation import Translation
+from .translation import Translation, Translator
 
 PROGRAM = "python -m nn.transformer translate"
 Texts = Annotated[
@@ -49,12 +48,25 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Which published model is used."""
+
+    model: cli.Folder = None
+    """A folder with a published Marian, its tokenizer included, in place of a run."""
+
+
+@dataclass(frozen=True)
 class TranslateOptions:
-    """Translate texts with a trained Transformer, best first."""
+    """Translate texts with a trained or a published Transformer, best first.
+
+    A published one searches as its files say, where no option says otherwise. In front
+    of a text, >>fra<< tells it a language, if it knows several.
+    """
 
     texts: Texts = ()
     """What to translate, each in quotes; none: the lines of the standard input."""
     weights: OmitArgPrefixes[Weights] = field(default_factory=Weights)
+    published: OmitArgPrefixes[Published] = field(default_factory=Published)
     max_new_tokens: int | None = None
     """The longest a translation can get; None: 50 tokens more than its source."""
     batch_size: int = 64
@@ -68,12 +80,18 @@ class TranslateOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more; got {value}")
+        if self.published.model is not None and self.weights != Weights():
+            raise ConfigError(
+                "run, best and average choose weights of a run, and model is none: "
+                "leave one out"
+            )
 
 
 def translate(argv: Sequence[str]) -> None:
-    options = cli.parse(TranslateOptions, argv, PROGRAM)
-    weights = options.weights
-    translator = load(weights.run, weights.best, weights.average).translator
+    model = cli.peek(Published, argv, PROGRAM).model
+    default = None if model is None else defaults(model)
+    options = cli.parse(TranslateOptions, argv, PROGRAM, default)
+    translator = translator_of(options)
     for first, texts in given(options):
         for found in translator.translate(
             texts,
@@ -86,6 +104,24 @@ def translate(argv: Sequence[str]) -> None:
                 print(line(translation, options.scores), flush=True)
 
 
+def defaults(model: str) -> TranslateOptions:
+    """The options as the files of a published model have them."""
+    from .published_translator import load_decoding
+
+    found = load_decoding(model)
+    return TranslateOptions(beams=found.beams, max_new_tokens=found.max_new_tokens)
+
+
+def translator_of(options: TranslateOptions) -> Translator:
+    """The trained model of a run, or a published one."""
+    if options.published.model is None:
+        weights = options.weights
+        return load(weights.run, weights.best, weights.average).translator
+    from .published_translator import load_translator
+
+    return load_translator(options.published.model)
+
+
 def given(options: TranslateOptions) -> Iterator[tuple[int, list[str]]]:
     """(the number of the first, texts), a batch at a time."""
     if options.texts:
@@ -93,22 +129,9 @@ def given(options: TranslateOptions) -> Iterator[tuple[int, list[str]]]:
         return
     if sys.stdin.isatty():
         print("Type a text and Enter; Ctrl-D ends.", file=sys.stderr)
-        yield from batches(standard_input(), 1)
+        yield from batches(cli.standard_input(), 1)
     else:
-        yield from batches(standard_input(), options.batch_size)
-
-
-def standard_input() -> Iterator[str]:
-    """Its lines; DataError for what is no text."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="strict")  # in some locales any byte would do
-    try:
-        yield from sys.stdin
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"the standard input: not {error.encoding.upper()} ({error.reason}). "
-            "Convert it, from Latin 1 for example: iconv -f LATIN1 -t UTF-8"
-        ) from None
+        yield from batches(cli.standard_input(), options.batch_size)
 
 
 def batches(lines: Iterable[str], size: int) -> Iterator[tuple[int, list[str]]]:

@@ -18,7 +18,7 @@ from ..decoding import GREEDY, Beams, Sampling, beam_search, generate
 from ..evaluation import Objective, evaluating
 from ..losses import IGNORED
 from ..pair_batches import PairBatch
-from ..vocabulary import Vocabulary
+from ..vocabulary import Side
 from .encoder_decoder import Transformer
 
 EXTRA = 50  # how much longer than its source a target may get: Vaswani et al., 6.1
@@ -59,8 +59,8 @@ class Translator:
     """A trained Transformer and what its tokens mean."""
 
     model: Transformer
-    source: Vocabulary
-    target: Vocabulary
+    source: Side
+    target: Side
 
     def translate(
         self,

@@ -136,6 +136,15 @@ def test_a_command_that_does_not_exist(gpt: Any) -> None:
         (["--temperature", "-1"], "temperature"),
         (["--top-k", "-1"], "top_k"),
         (["--top-p", "0"], "top_p"),
+        (["--top-p", "1.5"], "top_p"),
+        (["--prompt", "9" * 17], "prompt has 17 tokens.* context is 16: shorten"),
+        (["--prompt", "9", "--suppress", "3", "99"], "suppress: token 99 is none"),
+        (["--prompt", "9", "--final-token", "99"], "final_token: token 99 is none"),
+        (["--rows", "0"], "rows must be 1 or more"),
+        (["--interactive", "--prompt", "9"], "interactive asks for each prompt"),
+        (["--run", "a", "--model", "b"], "run a and model b both say where"),
+        (["--model", "gone"], "gone: no such folder"),
+        (["--model", "."], "no tokenizer there"),
         (["--repetition-penalty", "0"], "repetition_penalty"),
         (["--stop", ""], "stop"),
         (["--max-new-tokens", "0"], "max_new_tokens"),
@@ -147,6 +156,24 @@ def test_a_sample_that_cannot_be_drawn(
     trained: Path, gpt: Any, options: list[str], says: str
 ) -> None:
     done = gpt("sample", *options)
+    assert done.out == ""
+    assert re.search(says, done.error), done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--stride", "0"], "stride must be 1 or more; got 0"),
+        (["--stride", "17"], "stride must be at most the context of 16.*got 17"),
+        (["--batch-size", "0"], "batch_size must be 1 or more"),
+        (["--run", "a", "--model", "b"], "run a and model b both say where"),
+        (["--model", "gone"], "gone: no such folder"),
+    ],
+)
+def test_a_text_that_cannot_be_measured(
+    trained: Path, gpt: Any, options: list[str], says: str
+) -> None:
+    done = gpt("eval", *options)
     assert done.out == ""
     assert re.search(says, done.error), done.err
 

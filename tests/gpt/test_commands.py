@@ -1,6 +1,5 @@
-"""`python -m gpt sample` and `eval`, and what a terminal shows."""
+"""`python -m gpt sample`, and what a terminal shows."""
 
-import math
 import os
 import re
 import subprocess
@@ -12,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt.evaluate import lengths
+from gpt.options import Weights
 from gpt.sample import SampleOptions, start, write
 from gpt.saved import load
 from nn import checkpoints
-from nn.report import read_metrics
 from nn.tokenizers import ByteTokenizer, CharTokenizer
 from tests.commands import ROOT
 
@@ -130,7 +128,7 @@ def test_text_comes_in_whole_characters() -> None:
     class Says:
         said = "a猫é".encode() + b"\xc3"  # half a character at the end
 
-        def start(self) -> Any:
+        def start(self, capacity: int) -> Any:
             self.bytes = iter(self.said)
             return self
 
@@ -151,50 +149,9 @@ def test_text_comes_in_whole_characters() -> None:
 
 def test_the_best_weights_can_be_used(trained: Path, gpt: Any) -> None:
     step = checkpoints.latest_step(trained / "best")
-    assert load(str(trained), best=True).step == step
+    assert load(Weights(run=str(trained), best=True)).step == step
     assert f"at step {step}," in gpt("eval", "--best").out
     assert gpt("sample", "--best").status == 0
-
-
-# --- eval
-
-
-def measured(out: str) -> dict[str, float]:
-    return {
-        name.strip(): float(value)
-        for name, value in re.findall(r"^([a-z ]+?)  +([\d.]+)", out, re.MULTILINE)
-    }
-
-
-def test_eval_measures_what_training_held_out(trained: Path, gpt: Any) -> None:
-    out = gpt("eval").out
-    logged = read_metrics(trained / "metrics.jsonl")[-1]
-    found = measured(out)
-    assert f"over {logged['val_tokens']:,} tokens of the held-out text" in out
-    assert found["loss"] == pytest.approx(logged["val_loss"], abs=6e-5)
-    assert found["perplexity"] == pytest.approx(math.exp(found["loss"]), rel=1e-3)
-    bits = found["loss"] / math.log(2)
-    assert found["bits per character"] == pytest.approx(bits, abs=2e-4)
-    assert found["bits per byte"] == pytest.approx(bits, abs=2e-4)
-
-
-def test_eval_measures_another_text(trained: Path, gpt: Any, tmp_path: Path) -> None:
-    text = tmp_path / "other.txt"
-    text.write_text("10 bottles on the wall")
-    done = gpt("eval", "--data", text)
-    assert "over 21 tokens" in done.out
-    assert str(text) in done.out
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "beer.txt",
-        "other.txt",
-        "work",
-    ]
-
-
-def test_characters_and_bytes_are_counted_apart() -> None:
-    text = "naïve 猫"
-    for tokenizer in (ByteTokenizer(), CharTokenizer.train(text)):
-        assert lengths(tokenizer, tokenizer.encode(text)) == (7, 10)
 
 
 # --- in a terminal

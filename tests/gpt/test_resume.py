@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gpt.options import Weights
 from gpt.saved import load
 from nn import checkpoints, runs
 from tensorgrad.errors import CheckpointError
@@ -158,7 +159,7 @@ def test_two_processes_do_not_train_one_run(
 
 
 def test_weights_saved_are_the_weights_used(trained: Path) -> None:
-    saved = load(str(trained))
+    saved = load(Weights(run=str(trained)))
     assert weights(str(trained)) == {
         name: array.tobytes() for name, array in saved.model.state_dict().items()
     }
@@ -166,4 +167,4 @@ def test_weights_saved_are_the_weights_used(trained: Path) -> None:
 
 def test_where_there_is_no_run_the_way_to_one_is_shown(work: Path) -> None:
     with pytest.raises(CheckpointError, match=r"holds no gpt run.*python -m gpt train"):
-        load()
+        load(Weights())

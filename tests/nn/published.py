@@ -2,13 +2,19 @@
 
 import io
 import json
+import warnings
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
+from nn.published_tokenizer import PublishedTokenizer
+from nn.published_tokenizers import load_published
 from nn.text import default_corpus
+from tensorgrad.errors import DataError
 
 SCRIPTS = "Ein Übermaß an Größe. Привет, мир! 你好，世界。 🎉"
 TEXT = default_corpus()[:60_000] + SCRIPTS * 5
@@ -171,3 +177,41 @@ def ids(tokenizer: Any, text: str, **options: Any) -> list[int]:
     """The tokens of transformers' tokenizer, without special ones of its own."""
     found: list[int] = tokenizer.encode(text, add_special_tokens=False, **options)
     return found
+
+
+@cache
+def made(kind: str) -> Path:
+    return make(kind, Path(mkdtemp()))
+
+
+@cache
+def ours(kind: str) -> PublishedTokenizer:
+    return load_published(made(kind))
+
+
+@cache
+def theirs(kind: str) -> Any:
+    return quietly(reference, made(kind))
+
+
+def quietly(call: Any, *args: Any) -> Any:
+    """Without what transformers warns of while it is imported."""
+    pytest.importorskip("transformers")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args)
+
+
+@cache
+def json_of(kind: str) -> str:
+    return ours(kind).to_json()
+
+
+kinds = st.sampled_from(KINDS)
+
+
+def refuses(path: Path, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        load_published(path)
+    assert str(path if path.is_dir() else path.parent) in str(caught.value)
+    assert "\n" not in str(caught.value)

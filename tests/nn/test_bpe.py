@@ -154,6 +154,7 @@ def test_it_is_saved_as_the_fast_one(text: str) -> None:
     assert again.merges == plain.merges
     assert again.decode(plain.encode(text)) == text
     assert plain.pretrained_files() == again.pretrained_files()
+    assert plain.settled(text) == again.settled(text)
 
 
 def test_two_ways_to_one_token_are_one_token() -> None:

@@ -270,3 +270,14 @@ def test_the_first_signal_asks_and_the_second_aborts(
         assert asked == [True]
     assert signal.getsignal(number) is before
     assert ("again to abort" in capfd.readouterr().err) is (name == "SIGINT")
+
+
+def test_an_error_in_a_terminal_is_one_line_without_colours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    with pytest.raises(ConfigError) as refused:
+        cli.parse(Options, ["--stepz", "3"], "train")
+    assert "\x1b" not in str(refused.value)
+    assert str(refused.value).startswith("Unrecognized options: --stepz")

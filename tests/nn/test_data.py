@@ -17,6 +17,7 @@ from nn.data import (
     sequential_blocks,
     stack,
 )
+from nn.losses import IGNORED
 from tensorgrad.errors import CheckpointError, ConfigError, DataError
 
 sizes = st.integers(1, 9)
@@ -103,11 +104,47 @@ def test_every_target_once_and_in_order(
     assert all(x.shape == (batch_size, block_size) for x, _ in batches[:-2])
 
 
+@given(st.integers(2, 60), sizes, sizes, st.data())
+def test_with_a_stride_targets_are_counted_once_with_their_context(
+    length: int, block_size: int, batch_size: int, data: st.DataObject
+) -> None:
+    stride = data.draw(st.integers(1, block_size))
+    tokens = np.arange(length, dtype=np.uint8)
+    blocks = sequential_blocks(tokens, block_size, batch_size, stride)
+    counted: list[int] = []
+    for x, y in blocks:
+        assert x.dtype == y.dtype == np.int64
+        assert x.shape == y.shape
+        assert x.shape[0] <= batch_size
+        assert x.shape[1] <= block_size
+        assert np.array_equal(np.diff(x[:, 0]), [stride] * (len(x) - 1))
+        for row, targets in zip(x, y, strict=True):
+            new = targets != IGNORED
+            assert new.any()
+            assert np.array_equal(targets[new], row[new] + 1)
+            for target in targets[new]:
+                seen = target - row[0]
+                assert seen >= min(target, block_size - stride + 1)
+            counted += targets[new].tolist()
+    assert counted == list(range(1, length))
+    if stride == block_size:
+        plain = sequential_blocks(tokens, block_size, batch_size)
+        assert all(map(batches_equal, blocks, plain))
+        assert len(blocks) == len(plain)
+
+
+@pytest.mark.parametrize("stride", [0, -1, 5])
+def test_a_stride_leaves_no_token_out(stride: int) -> None:
+    with pytest.raises(ConfigError, match=f"stride={stride}: 1 is the least"):
+        sequential_blocks(np.arange(9), 4, 2, stride)
+
+
 @given(st.integers(2, 60), sizes, sizes, st.integers(-20, 20), st.integers(1, 5))
 def test_sequential_blocks_are_a_sequence(
     length: int, block_size: int, batch_size: int, i: int, every: int
 ) -> None:
-    blocks = sequential_blocks(np.arange(length), block_size, batch_size)
+    stride = min(every, block_size)
+    blocks = sequential_blocks(np.arange(length), block_size, batch_size, stride)
     batches = list(blocks)
     assert len(batches) == len(blocks)
     assert all(map(batches_equal, blocks[i::every], batches[i::every]))

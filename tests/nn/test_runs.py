@@ -143,3 +143,15 @@ def test_a_run_of_another_kind(work: Path) -> None:
     assert runs.load_config(folder, "toy") == runs.load_config(folder)
     with pytest.raises(CheckpointError, match="toy-1: a run of kind 'toy', where one"):
         runs.load_config(folder, "other")
+
+
+def test_fields_that_a_saved_config_did_not_have_yet_are_no_difference() -> None:
+    here = {"model": {"n_layer": 2, "activation": "gelu_tanh"}, "data": "hash"}
+    runs.check_same("saved with", {"model": {"n_layer": 2}, "data": "hash"}, here)
+    for saved in (
+        {"model": {"n_layer": 3}, "data": "hash"},
+        {"model": {"n_layer": 2, "n_head": 4}, "data": "hash"},
+        {"model": {"n_layer": 2}},
+    ):
+        with pytest.raises(CheckpointError, match="saved with"):
+            runs.check_same("saved with", saved, here)

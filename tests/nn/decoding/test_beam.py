@@ -78,6 +78,27 @@ def test_a_beam_of_all_beginnings_finds_the_best(
             assert h.log_prob == pytest.approx(own, rel=1e-12)
 
 
+@pytest.mark.parametrize("stops", [set(), {2}])
+@pytest.mark.parametrize("renormalize", [True, False])
+def test_renormalized_all_that_is_not_suppressed_has_probability_1(
+    stops: set[int], renormalize: bool
+) -> None:
+    V, T = 3, 4
+    settings = Beams(
+        V**T, V**T, alpha=0, suppress=(0,), renormalize=renormalize
+    )  # with alpha=0, a score is log p
+    for seed in range(4):
+        [found] = beam_search(
+            Tree(V, seed).model(),
+            [[1]],
+            max_new_tokens=T,
+            settings=settings,
+            stop_tokens=stops,
+        )
+        total = sum(np.exp(h.score) for h in found)
+        assert (total == pytest.approx(1, rel=1e-12)) == renormalize
+
+
 @given(SEEDS, PROMPTS, SETTINGS, STOPS)
 def test_scores_and_log_probs_are_those_of_the_tokens(
     seed: int, prompts: list[list[int]], settings: Beams, stops: set[int]

@@ -9,8 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nn.decoding import Sampling, filters
+from nn.decoding import Beams, Sampling, beam_search, filters, generate
 from tensorgrad.errors import InputError
+from tests.nn.decoding.models import Recomputing
 
 # small whole numbers: ties are common, and sums and differences exact
 ROWS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3), elements=st.integers(-9, 9))
@@ -215,6 +216,12 @@ def test_tokens_that_the_model_lacks_are_named() -> None:
         filters.suppress(np.zeros(4), [0, 4])
     with pytest.raises(InputError, match="final_token: token 9 is none"):
         filters.final_token(np.zeros(4), 9, True)
+    model = Recomputing(lambda tokens, real: np.zeros((len(tokens), 4)))
+    for name, value in (("suppress", (1, 4)), ("final_token", 4)):
+        for decode, kind in ((generate, Sampling), (beam_search, Beams)):
+            with pytest.raises(InputError, match=f"{name}: token 4 is none"):
+                decode(model, [[0]], max_new_tokens=3, settings=kind(**{name: value}))
+            model.rows_read.clear()
 
 
 def test_a_ban_on_all_that_is_left_is_waived() -> None:

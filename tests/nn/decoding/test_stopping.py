@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from nn.decoding import StoppingText
 from nn.decoding.stopping import Ending
+from nn.pipeline_tokenizer import PipelineTokenizer
+from nn.pipelines import word_ends
 from nn.tokenizers import ByteTokenizer, CharTokenizer
 from tensorgrad.errors import ConfigError
 
@@ -102,3 +104,14 @@ def test_why_a_sequence_ends() -> None:
     assert (end.feed(b), end.reason) == ("a", "stop_token")  # what it held back
     end = Ending(1, frozenset(), None)
     assert (end.feed(a), end.reason) == ("", "length")
+
+
+def test_what_stands_between_the_prompt_and_the_text_is_given_out() -> None:
+    pytest.importorskip("tokenizers")
+    vocabulary = {"<unk>": 0, "the</w>": 1, "cat</w>": 2}
+    tokenizer = PipelineTokenizer(word_ends(vocabulary, []), {"unk": 0})
+    text = StoppingText(tokenizer, ["at c"], after=[1, 1])
+    assert [text.feed(2), text.feed(2), text.stopped] == [" c", "", True]
+    text = StoppingText(tokenizer, after=[1])
+    assert text.feed([2, 1]) + text.finish() == " cat the"
+    assert StoppingText(tokenizer, ["the"], after=[1]).feed([2, 2]) == " cat ca"

@@ -243,5 +243,6 @@ def refusal(read: Callable[[], Any]) -> str:
     return ""
 
 
-SIZES = [-1, 0, 1, 2, 3, 10**9, 1 << 62, 10**30]
-ODD = [None, True, False, "", "x", 0.5, -0.5, 1.0, float("nan"), [], [1], {}, {"0": 1}]
+# values that no field, or hardly one, can have
+SIZES = [-1, 0, 3, 10**9, 1 << 62, 10**30]
+ODD = [None, True, "x", 0.5, -0.5, float("nan"), [1], {"0": 1}]

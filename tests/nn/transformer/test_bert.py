@@ -286,3 +286,45 @@ def test_what_cannot_be_read_is_refused(
 def test_a_classifier_tells_at_least_one_kind() -> None:
     with pytest.raises(ConfigError, match="BertForTokenClassification: n_class=0"):
         BertForTokenClassification(bert(), 0)
+
+
+# --- what a Bert may lack, and what heads take from it
+
+
+@heads
+@dtypes
+@pytest.mark.parametrize("training", [True, False])
+def test_a_head_has_the_dtype_and_mode_of_its_bert(
+    head: Any, dtype: Any, training: bool
+) -> None:
+    model = head(bert(dtype=dtype).train(training), 0)
+    assert {p.dtype for p in model.parameters()} == {np.dtype(dtype)}
+    assert {module.training for module in model.modules()} == {training}
+
+
+def test_words_may_have_a_weight_of_their_own() -> None:
+    tied, untied = (
+        BertForMaskedLM(bert(tie_output=tie), 0).num_parameters()
+        for tie in (True, False)
+    )
+    assert untied - tied == V * C
+
+
+def test_a_pooler_is_left_out_and_added() -> None:
+    without = bert(pooler=False)
+    assert bert().num_parameters() - without.num_parameters() == C * C + C
+    with pytest.raises(ConfigError, match=r"no pooler.*add_pooler"):
+        without.pool(without(TOKENS))
+    with pytest.raises(ConfigError, match=r"has none.*add_pooler"):
+        BertForSequenceClassification(without, 2)
+    assert BertForTokenClassification(without, 2)(TOKENS).shape == (B, T, 2)
+    added = without.add_pooler()
+    assert added.config == config()
+    assert added.pool(added(TOKENS)).shape == (B, C)
+
+
+def test_labels_are_as_many_as_kinds() -> None:
+    model = BertForTokenClassification(bert(), 2, labels=["name", "other"])
+    assert model.labels == ("name", "other")
+    with pytest.raises(ConfigError, match="1 labels for n_class=2"):
+        BertForTokenClassification(bert(), 2, labels=["name"])

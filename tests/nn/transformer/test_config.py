@@ -11,11 +11,15 @@ from tensorgrad.errors import ConfigError
 
 
 def size(c: TransformerConfig) -> int:
-    C, F = c.d_model, c.d_ff
+    C = c.d_model
     norm, attention = 2 * C, 4 * (C * C + C)
-    feed_forward = (C * F + F) + (F * C + C)
-    blocks = c.n_encoder * (attention + feed_forward + 2 * norm)
-    blocks += c.n_decoder * (2 * attention + feed_forward + 3 * norm)
+
+    def feed_forward(F: int) -> int:
+        return (C * F + F) + (F * C + C)
+
+    blocks = c.n_encoder * (attention + feed_forward(c.d_ff) + 2 * norm)
+    decoder = feed_forward(c.decoder_d_ff or c.d_ff)
+    blocks += c.n_decoder * (2 * attention + decoder + 3 * norm)
     tables = 1 if c.share_embeddings else 2
     vocabularies = c.vocab_size + (tables - 1) * c.target_size
     vocabularies += (not c.tie_output) * c.target_size
@@ -33,11 +37,15 @@ flags = st.booleans()
 
 @given(
     sizes=st.tuples(*[st.integers(1, 3)] * 2, *[st.integers(3, 9)] * 3),
-    positions=st.sampled_from(["sinusoidal", "learned"]),
+    positions=st.sampled_from(["sinusoidal", "sinusoidal_halves", "learned"]),
+    decoder=st.tuples(st.sampled_from([None, 1, 4]), st.sampled_from([None, 5])),
     switches=st.tuples(*[flags] * 4, st.sampled_from([None, True, False])),
 )
 def test_the_number_of_parameters_is_the_formulas(
-    sizes: tuple[int, ...], positions: Any, switches: tuple[Any, ...]
+    sizes: tuple[int, ...],
+    positions: Any,
+    decoder: tuple[Any, Any],
+    switches: tuple[Any, ...],
 ) -> None:
     n_encoder, n_decoder, vocab_size, target_size, d_ff = sizes
     share, tie, bias, norm_first, final_norm = switches
@@ -50,6 +58,8 @@ def test_the_number_of_parameters_is_the_formulas(
         n_encoder=n_encoder,
         n_decoder=n_decoder,
         max_length=5,
+        decoder_n_head=decoder[0],
+        decoder_d_ff=decoder[1],
         positions=positions,
         share_embeddings=share,
         tie_output=tie,
@@ -60,6 +70,10 @@ def test_the_number_of_parameters_is_the_formulas(
     model = Transformer(config)
     assert model.num_parameters() == size(config)
     assert (len(model.encoder), len(model.decoder)) == (n_encoder, n_decoder)
+    heads = [block.attention.n_head for block in model.decoder]
+    assert heads == [block.cross_attention.n_head for block in model.decoder]
+    assert set(heads) == {decoder[0] or 2}
+    assert {block.attention.n_head for block in model.encoder} == {2}
 
 
 def test_presets_have_the_papers_sizes() -> None:
@@ -98,6 +112,9 @@ def test_a_final_norm_is_there_where_blocks_leave_none() -> None:
         ({"positions": "rotary"}, "positions='rotary'"),
         ({"activation": "swish"}, "activation='swish'"),
         ({"target_vocab_size": 10}, "share_embeddings.*37000 and 10"),
+        ({"decoder_n_head": 7}, "d_model .512.*decoder_n_head .7"),
+        ({"decoder_n_head": 0}, "decoder_n_head"),
+        ({"decoder_d_ff": 2.5}, "decoder_d_ff"),
         ({"target_vocab_size": 0, "share_embeddings": False}, "target_vocab_size"),
         ({"target_vocab_size": 9.5, "share_embeddings": False}, "target_vocab_size"),
         ({"target_vocab_size": 2, "share_embeddings": False}, "eos=2"),

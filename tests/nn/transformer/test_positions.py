@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.transformer import LearnedPositions, SinusoidalPositions, sinusoids
+from nn.transformer import (
+    LearnedPositions,
+    SinusoidalPositions,
+    sinusoid_halves,
+    sinusoids,
+)
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, ShapeError
 from tests.nn.transformer.beside import waves
@@ -47,9 +52,36 @@ def test_no_two_positions_are_alike_and_neighbours_are_close() -> None:
     np.testing.assert_allclose(steps, steps[0])  # each step turns by the same angles
 
 
+@given(st.integers(0, 40), evens)
+def test_halves_are_all_sines_then_all_cosines_in_float32(
+    length: int, d_model: int
+) -> None:
+    halves, table = sinusoid_halves(length, d_model), sinusoids(length, d_model)
+    assert halves.dtype == np.float32
+    order = [*range(0, d_model, 2), *range(1, d_model, 2)]
+    np.testing.assert_array_equal(halves, table[:, order].astype(np.float32))
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_rows_are_made_when_they_are_asked_for(halves: bool) -> None:
+    module = SinusoidalPositions(10**9, 4, halves=halves)
+    x = Tensor(np.zeros((1, 1, 4)))
+    expected = (sinusoid_halves if halves else sinusoids)(41, 4)
+    for places, rows in ([3], 4), ([0], 4), ([4], 8), ([40], 41), ([9], 41):
+        found = module(x, places).data[0]
+        np.testing.assert_array_equal(found, expected[places])
+        assert len(module.table) == rows
+    short = SinusoidalPositions(5, 4, halves=halves)
+    short(x, [3])
+    short(x, [4])
+    assert len(short.table) == 5
+
+
 def test_sinusoids_come_in_pairs() -> None:
     with pytest.raises(ConfigError, match="d_model=5"):
         sinusoids(3, 5)
+    with pytest.raises(ConfigError, match="d_model=5"):
+        SinusoidalPositions(3, 5)
     with pytest.raises(ConfigError, match="max_length=0"):
         SinusoidalPositions(0, 4)
 

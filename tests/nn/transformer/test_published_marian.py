@@ -259,7 +259,8 @@ def test_positions_in_old_files_are_checked(tmp_path: Path) -> None:
     model = Transformer.from_pretrained(tmp_path)
     close(model(SOURCE, TARGET).data, logits(theirs).detach())
     for wrong in (table.flip(1), table[:9], table[None], table.int()):
-        beside.rewrite(tmp_path, lambda t: t | {names[1]: wrong.clone().contiguous()})  # noqa: B023
+        other = {names[1]: wrong.clone().contiguous()}
+        beside.rewrite(tmp_path, other.__ror__)  # tensors | other
         with pytest.raises(CheckpointError, match="other positions than Marian's"):
             Transformer.from_pretrained(tmp_path)
 
