@@ -60,7 +60,6 @@ def check_same_sizes(options: TrainOptions) -> None:
 def begin(options: TrainOptions, tokenizer: Tokenizer) -> GPT:
     """What `--init-from` names, with the dropout and the context of the options."""
     folder = Path(options.init_from or "")
-    check_same_sizes(options)
     if is_run(folder):
         model = load_run(str(folder)).model
     else:

@@ -29,7 +29,7 @@ from .objective import objective
 from .options import DEFAULT_NAME, PLAIN, TrainOptions, defaults
 from .sample import SampleOptions, start, write
 from .saved import TOKENIZER, TOKENS, tokenizer_hash
-from .starting import begin, defaults_from
+from .starting import begin, check_same_sizes, defaults_from
 
 
 def train(argv: Sequence[str]) -> None:
@@ -86,6 +86,8 @@ def prepare(options: TrainOptions) -> Path:
     """A new run folder with the text's tokens, once text and options are good."""
     if options.out:
         runs.check_free(Path(options.out))  # before a long text is read
+    if options.init_from:
+        check_same_sizes(options)
     given = None if options.tokenizer in PLAIN else given_tokenizer(options.tokenizer)
     text = text_of(options)
     found = survey(text)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import safetensors.numpy
+import safetensors
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
@@ -45,7 +45,7 @@ DTYPES = {
     "U32": "<u4",
     "U16": "<u2",
     "U8": "u1",
-    "BOOL": "?",
+    "BOOL": "b1",
 }
 
 
@@ -282,16 +282,40 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def write_weights(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a safetensors file, in one step: after a kill it is the old or the new."""
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    """Write a safetensors file, in one step: after a kill it is the old or the new.
+
+    One array at a time is brought into order, so hardly any memory is taken.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
+    # the widest first: then each lies at a multiple of its size
+    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     try:
-        # the metadata is what transformers asks for
-        safetensors.numpy.save_file(whole, temporary, {"format": "pt"})
+        with temporary.open("wb") as file:
+            file.write(header({name: arrays[name] for name in names}))
+            for name in names:
+                flat = np.ascontiguousarray(arrays[name]).reshape(-1)
+                file.write(flat.view("u1").data)
         sync(temporary)
         temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
-        raise CheckpointError(f"{path}: cannot be written: {why}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written: {reason(error)}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def header(arrays: Mapping[str, Array]) -> bytes:
+    """What stands before the arrays: its length, then where each of them is."""
+    kinds = {dtype: kind for kind, dtype in DTYPES.items() if kind != "BF16"}
+    facts: dict[str, Any] = {"__metadata__": {"format": "pt"}}  # for transformers
+    start = 0
+    for name, array in arrays.items():
+        end = start + array.nbytes
+        facts[name] = {
+            "dtype": kinds[array.dtype.str.replace("|", "")],
+            "shape": array.shape,
+            "data_offsets": (start, end),
+        }
+        start = end
+    text = json.dumps(facts).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
