@@ -21,7 +21,7 @@ from nn.attention import DotProductAttention
 from nn.cache import KeyValueCache
 from nn.decoding import Completion, generate
 from nn.decoding.incremental import limits
-from nn.published import Pretrained
+from nn.published.pretrained import Pretrained
 from nn.state import hold
 from tensorgrad import Tensor
 from tensorgrad.errors import InputError

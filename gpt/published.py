@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.activations import PUBLISHED
-from nn.published import ConfigFile, Layout
+from nn.published.pretrained import ConfigFile, Layout
 from tensorgrad.errors import ConfigError
 
 from .config import GPTConfig

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
 
-from .pipelines import byte_level, pretrained_files
+from .published.pipelines import byte_level, pretrained_files
 from .tokenizer import Tokenizer, after_a_word, checked, recut, utf8
 
 LONGEST = 128  # bytes in a token: a run of spaces is no reason for one without end

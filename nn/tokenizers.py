@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import ConfigError, DataError
 
-from .pipeline_tokenizer import PipelineTokenizer
-from .pipelines import byte_level, characters, pretrained_files
-from .published_tokenizers import load_published
-from .sentencepieces import SentencePieceTokenizer
-from .special_tokens import read_mapping
+from .published.pipeline_tokenizer import PipelineTokenizer
+from .published.pipelines import byte_level, characters, pretrained_files
+from .published.sentencepieces import SentencePieceTokenizer
+from .published.special_tokens import read_mapping
+from .published.tokenizers import load_published
 from .subwords import LETTERS, SubwordTokenizer
 from .text import StrPath, read_as
 from .tokenizer import Tokenizer, checked, utf8

@@ -20,7 +20,7 @@ from .. import init
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
 from ..norms import LayerNorm
-from ..published import Pretrained
+from ..published.pretrained import Pretrained
 from . import published_bert
 from .blocks import EncoderBlock, looked_at, real_tokens
 from .config import BertConfig

@@ -19,7 +19,7 @@ from ..activations import ACTIVATIONS
 from ..layers import Dropout, Embedding, Linear, Rng, positive
 from ..module import Module
 from ..norms import LayerNorm
-from ..published import ConfigFile, Layout, Pretrained
+from ..published.pretrained import ConfigFile, Layout, Pretrained
 from . import published_bert
 from .bert import Bert, like
 from .config import BertConfig

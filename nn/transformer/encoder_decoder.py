@@ -22,7 +22,7 @@ from ..evaluation import evaluating
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
 from ..norms import LayerNorm
-from ..published import Pretrained
+from ..published.pretrained import Pretrained
 from . import published_marian
 from .blocks import DecoderBlock, DecoderCache, EncoderBlock, looked_at, real_tokens
 from .config import TransformerConfig

@@ -14,8 +14,8 @@ from typing import Any
 from tensorgrad.errors import ConfigError
 
 from ..activations import PUBLISHED
-from ..published import ConfigFile, Layout, Rules
-from ..weight_files import Entry
+from ..published.pretrained import ConfigFile, Layout, Rules
+from ..published.weight_files import Entry
 from .config import BertConfig
 
 FIELDS = {

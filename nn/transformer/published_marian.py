@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tensorgrad.errors import ConfigError
 
 from ..activations import PUBLISHED
-from ..published import ConfigFile, Layout, Rules
-from ..weight_files import Entry
+from ..published.pretrained import ConfigFile, Layout, Rules
+from ..published.weight_files import Entry
 from .config import TransformerConfig
 from .positions import sinusoid_halves
 from .published_bert import cannot_say

@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad.errors import CheckpointError, ConfigError
 
 from ..decoding import Beams
-from ..published import CONFIG, ConfigFile
-from ..published_tokenizer import PublishedTokenizer
-from ..published_tokenizers import load_published
-from ..sentencepieces import SentencePieceTokenizer
+from ..published.pretrained import CONFIG, ConfigFile
+from ..published.sentencepieces import SentencePieceTokenizer
+from ..published.tokenizer import PublishedTokenizer
+from ..published.tokenizers import load_published
+from ..published.weight_files import read_object
 from ..text import StrPath
-from ..weight_files import read_object
 from .encoder_decoder import Transformer
 from .published_marian import FIELDS
 from .translation import Translator

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt import GPT, GPTConfig
-from nn.weight_files import FILE, INDEX
+from nn.published.weight_files import FILE, INDEX
 from tensorgrad.errors import CheckpointError, DtypeError, InputError, StateDictError
 
 CONFIG = "config.json"

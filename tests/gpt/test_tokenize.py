@@ -15,7 +15,7 @@ from nn.subwords import SubwordTokenizer
 from nn.token_file import TokenFile
 from nn.tokenizers import ByteTokenizer, find_tokenizer, load_tokenizer
 from tests.gpt.conftest import TEXT
-from tests.nn.published import make
+from tests.nn.published.files import make
 
 pytest.importorskip("tokenizers")
 FILES = ["subwords.json", "tokenizer.json", "tokenizer_config.json"]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from nn.decoding import StoppingText
 from nn.decoding.stopping import Ending
-from nn.pipeline_tokenizer import PipelineTokenizer
-from nn.pipelines import word_ends
+from nn.published.pipeline_tokenizer import PipelineTokenizer
+from nn.published.pipelines import word_ends
 from nn.tokenizers import ByteTokenizer, CharTokenizer
 from tensorgrad.errors import ConfigError
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nn import Module
-from nn.published import Pretrained
+from nn.published.pretrained import Pretrained
 from nn.transformer import TransformerConfig
 from tensorgrad.errors import InputError
 

@@ -14,7 +14,7 @@ from nn.pair_batches import TokenPairs
 from nn.pairs import TextPair
 from nn.transformer.published_translator import load_decoding, load_translator
 from nn.transformer.translation import objective
-from tests.nn import published as files
+from tests.nn.published import files
 from tests.nn.transformer import beside
 
 torch = pytest.importorskip("torch")

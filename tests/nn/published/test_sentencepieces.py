@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from nn.published_tokenizer import PublishedTokenizer
+from nn.published.tokenizer import PublishedTokenizer
 from nn.tokenizers import tokenizer_from_json
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
-from tests.nn.published import (
+from tests.nn.published.files import (
     ids,
     json_of,
     ours,

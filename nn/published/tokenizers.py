@@ -15,6 +15,7 @@ from typing import Any
 
 from tensorgrad.errors import DataError
 
+from ..text import StrPath, read_file, read_text
 from .pipeline_tokenizer import PipelineTokenizer
 from .pipelines import (
     Merges,
@@ -25,7 +26,6 @@ from .pipelines import (
     word_ends,
     word_pieces,
 )
-from .published_tokenizer import PublishedTokenizer
 from .sentencepieces import SentencePieceTokenizer
 from .special_tokens import (
     BERT,
@@ -37,7 +37,7 @@ from .special_tokens import (
     read_beside,
     read_mapping,
 )
-from .text import StrPath, read_file, read_text
+from .tokenizer import PublishedTokenizer
 
 CONFIG = "tokenizer_config.json"
 

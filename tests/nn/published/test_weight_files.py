@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from nn.weight_files import FILE, INDEX, WeightFiles, write_weights
+from nn.published.weight_files import FILE, INDEX, WeightFiles, write_weights
 from tensorgrad.errors import CheckpointError
 
 KINDS = ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"]

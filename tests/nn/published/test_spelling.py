@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.spelling import Speller, Spelling, from_letters, spelling_of
+from nn.published.spelling import Speller, Spelling, from_letters, spelling_of
 from nn.tokenizer import StreamDecoder
 from tensorgrad.errors import DataError
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from nn.published_tokenizer import PublishedTokenizer
-from nn.published_tokenizers import load_published
+from nn.published.tokenizer import PublishedTokenizer
+from nn.published.tokenizers import load_published
 from nn.text import default_corpus
 from tensorgrad.errors import DataError
 

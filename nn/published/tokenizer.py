@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import DataError
 
+from ..tokenizer import StreamDecoder, Tokenizer
 from .spelling import Speller, Spelling
-from .tokenizer import StreamDecoder, Tokenizer
 
 Tokens = NDArray[np.int64]
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nn.published_tokenizers import load_published
+from nn.published.tokenizers import load_published
 from nn.tokenizers import tokenizer_from_json
 from tensorgrad.errors import DataError
 from tests.commands import edit
-from tests.nn.published import (
+from tests.nn.published.files import (
     TEXT,
     json_of,
     ours,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.layouts import ConfigFile
+from nn.published.layouts import ConfigFile
 from tensorgrad.errors import ConfigError
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
 
-from .published_tokenizer import Inputs, PublishedTokenizer, Tokens, refused
+from ..tokenizer import utf8
 from .special_tokens import NAMES, check_specials, check_vocabulary
 from .spelling import Spelling
-from .tokenizer import utf8
+from .tokenizer import Inputs, PublishedTokenizer, Tokens, refused
 
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # as SentencePiece writes it
 

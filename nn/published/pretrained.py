@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from tensorgrad.errors import CheckpointError, ConfigError, DtypeError, StateDictError
 
-from . import init
+from .. import init
+from ..module import Buffer, Module, Parameter
+from ..state import differences, hold
+from ..text import StrPath, reason, shown, write_text
 from .layouts import ConfigFile, Layout, Rules
-from .module import Buffer, Module, Parameter
-from .state import differences, hold
-from .text import StrPath, reason, shown, write_text
 from .weight_files import FILE, Entry, WeightFiles, read_object, write_weights
 
 __all__ = ["ConfigFile", "Layout", "Pretrained", "Rules"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from tensorgrad.errors import DataError
 
-from .text import read_as
+from ..text import read_as
 
 NAMES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>"}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nn.published_tokenizers import load_published
+from nn.published.tokenizers import load_published
 from tensorgrad.errors import DataError
-from tests.nn.published import (
+from tests.nn.published.files import (
     KINDS,
     files_of,
     json_of,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.published_tokenizer import PublishedTokenizer, refused
-from nn.published_tokenizers import load_published
+from nn.published.tokenizer import PublishedTokenizer, refused
+from nn.published.tokenizers import load_published
 from nn.tokenizers import TRAINED, make_tokenizer, tokenizer_from_json
 from tensorgrad.errors import DataError
-from tests.nn.published import (
+from tests.nn.published.files import (
     KINDS,
     TEXT,
     ids,

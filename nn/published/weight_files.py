@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from tensorgrad.errors import CheckpointError
 
-from .text import StrPath, reason, shown, sync
+from ..text import StrPath, reason, shown, sync
 
 Array = NDArray[Any]
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from tensorgrad.errors import DataError
 
+from ..subwords import tokenizers_package
+from ..tokenizer import after_a_word, checked, utf8
 from .pipelines import (
     Pipeline,
     check_pipeline,
@@ -18,18 +20,16 @@ from .pipelines import (
     pretrained_files,
     with_specials,
 )
-from .published_tokenizer import Inputs, PublishedTokenizer, Tokens, refused
 from .special_tokens import check_specials
 from .spelling import Spelling, spelling_of
-from .subwords import tokenizers_package
-from .tokenizer import after_a_word, checked, utf8
+from .tokenizer import Inputs, PublishedTokenizer, Tokens, refused
 
 
 @final
 class PipelineTokenizer(PublishedTokenizer):
     """A tokenizer as tokenizer.json describes it; `specials` are numbers by name.
 
-    >>> from nn.pipelines import byte_level
+    >>> from nn.published.pipelines import byte_level
     >>> from nn.subwords import LETTERS
     >>> vocabulary = {letter: byte for byte, letter in LETTERS.items()}
     >>> vocabulary |= {"th": 256, "<|endoftext|>": 257}
