@@ -20,8 +20,9 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .subwords import LETTERS, LONGEST, SubwordTokenizer, check_vocab_size
+from .subwords import LONGEST, SubwordTokenizer, check_vocab_size
 from .tokenizer import Tokenizer, after_a_word, recut, utf8
+from .tokenizers_package import LETTERS
 
 Pair = tuple[int, int]
 CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")

@@ -14,24 +14,15 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tensorgrad.errors import ConfigError, DataError, MissingExtra
+from tensorgrad.errors import ConfigError, DataError
 
 from .published.pipelines import byte_level, pretrained_files
 from .tokenizer import Tokenizer, after_a_word, checked, recut, utf8
+from .tokenizers_package import LETTERS, tokenizers_package
 
 LONGEST = 128  # bytes in a token: a run of spaces is no reason for one without end
 
 MOST = 1 << 20  # tokens in a vocabulary
-
-
-def _alphabet() -> str:
-    """The letter by which the package writes each byte: its own where that prints."""
-    printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    others = iter(range(256, 512))
-    return "".join(chr(b if b in printed else next(others)) for b in range(256))
-
-
-LETTERS = dict(enumerate(_alphabet()))
 
 
 @final
@@ -163,17 +154,3 @@ def _check_merges(merges: Any) -> None:
             raise DataError(f"merge {merge!r:.40} is no pair of tokens")
     if len({tuple(merge) for merge in merges}) < len(merges):
         raise DataError("a merge is there twice")
-
-
-def tokenizers_package() -> Any:
-    try:
-        import tokenizers
-        import tokenizers.models
-        import tokenizers.pre_tokenizers
-        import tokenizers.trainers
-    except ImportError:
-        raise MissingExtra(
-            "subwords need the package tokenizers, which comes with the extra `text`: "
-            "pip install '.[text]' in the checkout"
-        ) from None
-    return tokenizers

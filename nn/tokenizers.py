@@ -22,9 +22,10 @@ from .published.pipelines import byte_level, characters, pretrained_files
 from .published.sentencepieces import SentencePieceTokenizer
 from .published.special_tokens import read_mapping
 from .published.tokenizers import load_published
-from .subwords import LETTERS, SubwordTokenizer
+from .subwords import SubwordTokenizer
 from .text import StrPath, read_as
 from .tokenizer import Tokenizer, checked, utf8
+from .tokenizers_package import LETTERS
 
 SUBWORDS = "subwords.json"
 """What a folder keeps a tokenizer in whose tokenizer.json is for transformers."""

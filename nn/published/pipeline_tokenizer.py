@@ -11,8 +11,8 @@ import numpy as np
 
 from tensorgrad.errors import DataError
 
-from ..subwords import tokenizers_package
 from ..tokenizer import after_a_word, checked, utf8
+from ..tokenizers_package import tokenizers_package
 from .pipelines import (
     Pipeline,
     check_pipeline,
@@ -30,7 +30,7 @@ class PipelineTokenizer(PublishedTokenizer):
     """A tokenizer as tokenizer.json describes it; `specials` are numbers by name.
 
     >>> from nn.published.pipelines import byte_level
-    >>> from nn.subwords import LETTERS
+    >>> from nn.tokenizers_package import LETTERS
     >>> vocabulary = {letter: byte for byte, letter in LETTERS.items()}
     >>> vocabulary |= {"th": 256, "<|endoftext|>": 257}
     >>> pipeline = byte_level(vocabulary, [("t", "h")])

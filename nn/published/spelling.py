@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from tensorgrad.errors import DataError
 
-from ..subwords import LETTERS
 from ..tokenizer import checked
+from ..tokenizers_package import LETTERS
 
 BYTE_OF = {letter: byte for byte, letter in LETTERS.items()}
 CLEANED = (  # what BERT's decoder makes of a token with the space before it

@@ -12,7 +12,7 @@ from gpt.options import Weights
 from gpt.sample import settings, start
 from gpt.saved import load
 from nn.decoding import Sampling
-from nn.subwords import LETTERS
+from nn.tokenizers_package import LETTERS
 from tensorgrad.errors import CheckpointError, ConfigError
 
 pytest.importorskip("tokenizers")

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.subwords import LETTERS, LONGEST, SubwordTokenizer
+from nn.subwords import LONGEST, SubwordTokenizer
 from nn.text import TextFile, default_corpus
 from nn.tokenizers import load_tokenizer, tokenizer_from_json
+from nn.tokenizers_package import LETTERS
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
 
 ROOT = Path(__file__).resolve().parents[2]
