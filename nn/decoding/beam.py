@@ -125,7 +125,7 @@ def beam_search(
     while going:
         starts = np.cumsum([0, *(len(search.sequences) for search in going)])
         logits, _ = checked(scores, int(starts[-1]))
-        log_probs = tg.log_softmax(logits.astype(np.float64, copy=False))
+        log_probs = tg.log_softmax(logits)
         rows = [
             start + search.step(own)
             for search, start, own in zip(

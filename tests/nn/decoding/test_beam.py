@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.decoding import Beams, Hypothesis, Sampling, beam_search, generate
-from nn.decoding.incremental import largest
+from nn.decoding.incremental import BLOCK, largest
 from tensorgrad.errors import ConfigError
 from tests.nn.decoding.models import Recomputing, Tree
 from tests.nn.decoding.reference import best
@@ -302,6 +302,19 @@ def test_the_prompt_is_read_once_and_the_ended_cost_nothing() -> None:
 def test_the_largest_are_those_of_a_stable_sort(values: list[float], n: int) -> None:
     expected = sorted(range(len(values)), key=lambda i: -values[i])[:n]
     assert largest(np.array(values), n).tolist() == expected
+
+
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([BLOCK, 3 * BLOCK + 5, 20 * BLOCK]),
+    st.integers(1, 24),
+)
+def test_the_largest_of_many_are_found_by_blocks(seed: int, size: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 9 * size, size) * 1.0  # some of them equal
+    values[rng.random(size) < 0.3] = -np.inf
+    expected = np.argsort(-values, kind="stable")[:n]
+    assert largest(values, n).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
