@@ -25,7 +25,11 @@ ACTIVATIONS_1 = {
     "swish": "silu",
 }
 TRANSPOSED = r"h\.\d+\.(attn|mlp)\.c_\w+\.weight$"
-IGNORED = r"h\.\d+\.attn\.(bias|masked_bias)$|multiple_choice_head\.|position_ids$"
+# buffers, and the heads of other models on the same blocks
+IGNORED = (
+    r"h\.\d+\.attn\.(bias|masked_bias)$|position_ids$|"
+    r"(multiple_choice_head|score|classifier|qa_outputs)\."
+)
 
 
 def config_2(file: ConfigFile) -> GPTConfig:

@@ -136,7 +136,7 @@ def largest(values: Logits, count: int) -> Tokens:
 def require(holds: bool, name: str, value: object, what: str) -> None:
     """Refuse a setting by its name."""
     if not holds:
-        raise ConfigError(f"{name} must be {what}; got {value!r}")
+        raise ConfigError(f"{name} must be {what}; got {value!r:.80}")
 
 
 def require_whole(name: str, value: object, least: int) -> None:

@@ -262,3 +262,18 @@ def _check_part(part: str, found: Any, depth: int = 0) -> None:
             raise DataError(f"{part}: a sequence is a list of steps: edited")
         for step in steps[0]:
             _check_part(part, step, depth + 1)
+    if kind == "TemplateProcessing":
+        _check_template(found)
+
+
+def _check_template(found: Mapping[str, Any]) -> None:
+    """DataError for a token that it does not spell: the package would panic, aloud."""
+    spelt = found.get("special_tokens")
+    for name in ("single", "pair"):
+        pieces = found.get(name)
+        for piece in pieces if isinstance(pieces, list) else ():
+            token = piece.get("SpecialToken") if isinstance(piece, dict) else None
+            number = token.get("id") if isinstance(token, dict) else None
+            known = isinstance(spelt, dict) and number in spelt
+            if isinstance(number, str) and not known:
+                raise DataError(f"post_processor: {number!r:.40} has no token: edited")

@@ -105,7 +105,7 @@ class Pretrained(Module):
     def _layouts(cls, model_type: Any) -> list[Layout]:
         found = [la for la in cls.layouts if model_type in (la.model_type, None)]
         if not found:
-            known = ", ".join(layout.model_type for layout in cls.layouts)
+            known = ", ".join(dict.fromkeys(la.model_type for la in cls.layouts))
             raise ConfigError(
                 f"model_type={model_type!r:.40}: {cls.__name__} reads {known}"
             )

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import DataError
 
+from ..text import shown
 from ..tokenizer import StreamDecoder, Tokenizer
 from .spelling import Speller, Spelling
 
@@ -105,4 +106,5 @@ def refused(what: str) -> Iterator[None]:
         passes = isinstance(error, MemoryError) or not isinstance(error, Exception)
         if passes and not panic:
             raise
-        raise DataError(f"{what}: {' '.join(str(error).split()):.300}") from None
+        said = " ".join(str(error).split())
+        raise DataError(f"{what}: {shown(said, 300)}") from None

@@ -221,6 +221,22 @@ def test_buffers_and_a_tied_head_may_be_there(tmp_path: Path) -> None:
         GPT.from_pretrained(tmp_path)
 
 
+def test_from_the_checkpoint_of_another_head(tmp_path: Path) -> None:
+    for head in (
+        "GPT2ForSequenceClassification",
+        "GPT2ForTokenClassification",
+        "GPT2ForQuestionAnswering",
+    ):
+        theirs = getattr(transformers, head)(
+            transformers.GPT2Config(**SIZES, **ENDS)
+        ).double()
+        theirs.eval().save_pretrained(tmp_path / head)
+        hidden = GPT.from_pretrained(tmp_path / head).hidden(TOKENS)
+        with torch.no_grad():
+            expected = theirs.transformer(torch.tensor(TOKENS)).last_hidden_state
+        np.testing.assert_allclose(hidden.data, expected.numpy(), **FLOAT64)
+
+
 def test_a_model_without_biases_is_saved_with_zeros(tmp_path: Path) -> None:
     for norm_first in (True, False):
         config = GPTConfig(T, V, 2, 2, 8, bias=False, norm_first=norm_first)

@@ -323,6 +323,10 @@ def test_the_largest_of_many_are_found_by_blocks(seed: int, size: int, n: int) -
         ({"beam_size": 0}, "beam_size must be a whole number, 1 or more; got 0"),
         ({"beam_size": 1.5}, "beam_size"),
         ({"n_best": 0}, "n_best"),
+        (
+            {"beam_size": "x" * 9999},
+            "beam_size must be a whole number, 1 or more; got 'x{79}$",
+        ),
         ({"beam_size": 2, "n_best": 3}, r"n_best must be at most beam_size \(2\)"),
         ({"length_penalty": "none"}, "length_penalty must be hugging_face or google"),
         ({"alpha": np.nan}, "alpha"),

@@ -78,6 +78,17 @@ def test_what_pads_or_cuts_texts_in_training_is_left_out(tmp_path: Path) -> None
             "normalizer 'Prepend' is none",
         ),
         ({"version": "9.0"}, "not a tokenizer that"),
+        # the package would panic, with lines of its own on standard error
+        (
+            {
+                "post_processor": {
+                    **{"type": "TemplateProcessing", "special_tokens": {}},
+                    "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+                    "pair": [{"SpecialToken": {"id": "[X]", "type_id": 0}}],
+                }
+            },
+            r"'\[X\]' has no token",
+        ),
         # it would end the process in the package, when the merges are read
         (
             {

@@ -119,6 +119,16 @@ def test_other_spellings(saved: Path) -> None:
         Toy.from_pretrained(saved)
 
 
+def test_each_kind_that_is_read_is_named_once(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Toy, "layouts", (TOY, TOY))
+    content = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps({**content, "model_type": "car"}))
+    with pytest.raises(CheckpointError, match=r"'car': Toy reads toy$"):
+        Toy.from_pretrained(saved)
+
+
 def test_a_stand_in_is_read_where_the_tensor_is_not(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

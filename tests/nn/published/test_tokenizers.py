@@ -106,6 +106,8 @@ def test_numbers_of_special_tokens_in_the_models_config(tmp_path: Path) -> None:
             {"tokenizer_config__json": {"added_tokens_decoder": {"x": {}}}},
             "added_tokens_decoder is edited",
         ),
+        # a terminal might obey it
+        ("gpt2", {"merges__txt": "\x1b[2J a\n"}, r"\\x1b\[2J"),
         ("bert", {"vocab__txt": "[UNK]\n[CLS]\n[SEP]\na\na\n"}, "'a' is there twice"),
         ("bert", {"vocab__txt": "[UNK]\n[CLS]\n"}, r"lacks \[SEP\]"),
         (
