@@ -44,10 +44,7 @@ class EvalOptions:
     """No live display."""
 
     def __post_init__(self) -> None:
-        for name in ("stride", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be 1 or more; got {value}")
+        cli.require_positive(self, "stride", "batch_size")
 
 
 def evaluate(argv: Sequence[str]) -> None:
