@@ -10,6 +10,8 @@ from nn.activations import Activation, check_activation
 from nn.presets import preset
 from tensorgrad.errors import ConfigError
 
+DROPOUTS = ("embd_pdrop", "attn_pdrop", "resid_pdrop")  # of each part
+
 
 @dataclass(frozen=True)
 class GPTConfig:
@@ -60,7 +62,7 @@ class GPTConfig:
                 f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}): "
                 "each head gets n_embd / n_head channels"
             )
-        for name in ("dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop"):
+        for name in ("dropout", *DROPOUTS):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise ConfigError(f"{name} must be in [0, 1), got {value}")

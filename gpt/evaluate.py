@@ -16,7 +16,7 @@ from nn import cli
 from nn.data import Array, sequential_blocks
 from nn.evaluation import evaluate as mean_loss
 from nn.progress import counting
-from nn.text import TextFile
+from nn.text import TextFile, naming
 from nn.token_file import TokenFile
 from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError, DataError
@@ -44,10 +44,7 @@ class EvalOptions:
     """No live display."""
 
     def __post_init__(self) -> None:
-        for name in ("stride", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be 1 or more; got {value}")
+        cli.require_positive(self, "stride", "batch_size")
 
 
 def evaluate(argv: Sequence[str]) -> None:
@@ -94,13 +91,10 @@ def text_tokens(saved: Saved, data: str | None) -> Iterator[Array]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / TOKENS
-        try:
+        with naming(data):
             tokens = TokenFile.write(
                 path, TextFile(data), saved.tokenizer, fraction=0.0
             )
-        except DataError as error:
-            prefix = "" if data in str(error) else f"{data}: "
-            raise DataError(f"{prefix}{error}") from None
         if len(tokens) < 2:
             raise DataError(f"{data}: too short: one token predicts nothing")
         yield tokens.train

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nn import cli
+from nn import cli, runs
 from tensorgrad.errors import ConfigError
 
 from .saved import load_run
@@ -35,8 +35,7 @@ def export(argv: Sequence[str]) -> None:
     if options.out is None:
         raise ConfigError("name the folder to write with --out")
     folder = Path(options.out)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ConfigError(f"{folder}: not empty: choose another folder with --out")
+    runs.check_empty(folder)
     saved = load_run(options.run, options.best)
     made = not folder.exists()
     try:

@@ -27,7 +27,7 @@ from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 from tensorgrad.functional import checkpoint
 
-from .config import GPTConfig
+from .config import DROPOUTS, GPTConfig
 from .incremental import GPTState
 from .published import LAYOUTS
 
@@ -203,8 +203,7 @@ class GPT(Pretrained):
     @classmethod
     def _changed(cls, config: GPTConfig, changes: dict[str, Any]) -> GPTConfig:
         """The config with some fields changed; a new `dropout` is that of all parts."""
-        parts = ("embd_pdrop", "attn_pdrop", "resid_pdrop")
-        reset = dict.fromkeys(parts) if "dropout" in changes else {}
+        reset = dict.fromkeys(DROPOUTS) if "dropout" in changes else {}
         changed: GPTConfig = super()._changed(config, {**reset, **changes})
         return changed
 

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.activations import PUBLISHED
-from nn.published.pretrained import ConfigFile, Layout
-from tensorgrad.errors import ConfigError
+from nn.activations import PUBLISHED, published_name
+from nn.published.layouts import ConfigFile, Layout, cannot_say
 
-from .config import GPTConfig
+from .config import DROPOUTS, GPTConfig
 
 Array = NDArray[Any]
-DROPOUTS = ("embd_pdrop", "attn_pdrop", "resid_pdrop")
 NO_ENDS = {"bos_token_id": None, "eos_token_id": None}
 # GPT-1 says gelu and means the form with tanh, the only one that it has.
 ACTIVATIONS_1 = {
@@ -76,14 +74,13 @@ def sizes(file: ConfigFile, usual: GPTConfig) -> dict[str, Any]:
 
 
 def to_json_2(config: GPTConfig) -> dict[str, Any]:
-    activation = {"gelu_tanh": "gelu_new"}.get(config.activation, config.activation)
     # by default, its start and end are the last of GPT-2's own tokens
     ends = {} if config.vocab_size == GPTConfig().vocab_size else NO_ENDS
     return {
         **both(config),
         **ends,
         "n_inner": config.n_inner,
-        "activation_function": activation,
+        "activation_function": published_name(config.activation),
         "scale_attn_weights": config.scale_attn_weights,
         "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
     }
@@ -91,22 +88,16 @@ def to_json_2(config: GPTConfig) -> dict[str, Any]:
 
 def to_json_1(config: GPTConfig) -> dict[str, Any]:
     """ConfigError for what GPT-1's config.json has no field for."""
-    activation = {"gelu_tanh": "gelu", "gelu": None}.get(
-        config.activation, config.activation
-    )
-    fixed = {
-        "activation": activation is not None,
-        "n_inner": config.n_inner in (None, 4 * config.n_embd),
-        "scale_attn_weights": config.scale_attn_weights,
-        "scale_attn_by_inverse_layer_idx": not config.scale_attn_by_inverse_layer_idx,
+    usual: dict[str, Any] = {
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
     }
-    for name, holds in fixed.items():
-        if not holds:
-            raise ConfigError(
-                f"{name}={getattr(config, name)!r}: with norm_first=False the model is "
-                "saved as a GPT-1, whose format has nothing else than "
-                f"{getattr(GPTConfig(), name)!r} there"
-            )
+    if config.n_inner != 4 * config.n_embd:
+        usual["n_inner"] = None
+    if config.activation == "gelu":  # by which GPT-1 means the form with tanh
+        usual["activation"] = "gelu_tanh"
+    cannot_say(config, "GPT-1's, with norm_first=False,", **usual)
+    activation = "gelu" if config.activation == "gelu_tanh" else config.activation
     return {**both(config), "afn": activation}
 
 

@@ -51,11 +51,7 @@ class SampleOptions:
     )
 
     def __post_init__(self) -> None:
-        for name in ("max_new_tokens", "num_samples", "rows"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} must be 1 or more; got {getattr(self, name)}"
-                )
+        cli.require_positive(self, "max_new_tokens", "num_samples", "rows")
         if self.seed is not None and self.seed < 0:
             raise ConfigError(f"seed must be 0 or more; got {self.seed}")
         if not all(self.stop):

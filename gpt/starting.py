@@ -12,12 +12,12 @@ from nn.recipe import TrainerConfig
 from nn.tokenizer import Tokenizer
 from tensorgrad.errors import ConfigError
 
-from .config import GPTConfig
+from .config import DROPOUTS, GPTConfig
 from .model import GPT
 from .options import Sizes, TrainOptions
 from .saved import check_tokenizer, is_run, load_run
 
-DROPOUTS = ("dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop")
+FREE = ("dropout", *DROPOUTS)  # to be changed, as no part of the weights
 # Far below what suits a new model: a few hundred steps should not undo what is known.
 FINE_TUNING = TrainerConfig(learning_rate=5e-5)
 
@@ -39,7 +39,7 @@ def defaults_from(folder: Path) -> TrainOptions:
 def check_same_sizes(options: TrainOptions) -> None:
     """ConfigError for an option that contradicts the weights.
 
-    Dropout is no part of them, and a shorter context takes fewer of their positions.
+    Dropout is free, and a shorter context takes fewer of their positions.
     """
     folder = Path(options.init_from or "")
     usual = defaults_from(folder)
@@ -48,7 +48,7 @@ def check_same_sizes(options: TrainOptions) -> None:
             f"--tokenizer {options.tokenizer}: the weights in {folder} were trained "
             "with the tokenizer there: leave the option out"
         )
-    for name in (f.name for f in fields(GPTConfig) if f.name not in DROPOUTS):
+    for name in (f.name for f in fields(GPTConfig) if f.name not in FREE):
         here, there = getattr(options.model, name), getattr(usual.model, name)
         if here != there and not (name == "block_size" and here < there):
             raise ConfigError(

@@ -31,6 +31,15 @@ PUBLISHED = {
 }
 
 
+def published_name(activation: str) -> str:
+    """What a config.json that we write calls it.
+
+    >>> published_name("gelu_tanh"), published_name("relu")
+    ('gelu_new', 'relu')
+    """
+    return {"gelu_tanh": "gelu_new"}.get(activation, activation)
+
+
 def check_activation(name: str) -> None:
     """ConfigError unless there is one of that name."""
     if name not in ACTIVATIONS:

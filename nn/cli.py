@@ -139,6 +139,14 @@ def parse(
     return _parsed(program, read)
 
 
+def require_positive(options: Any, *names: str) -> None:
+    """ConfigError for the first of these numbers that is below 1; None may be."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} must be 1 or more; got {value}")
+
+
 def peek(options: type[T], argv: Sequence[str], program: str) -> T:
     """These options alone, among any others: to choose the defaults of the others."""
 

@@ -114,12 +114,16 @@ def _check_free(folder: Path) -> None:
             f"{folder}: holds another run. Continue it with --resume, or choose "
             "another folder with --out"
         )
+    check_empty(folder, "files that are no run")
+
+
+def check_empty(folder: Path, holds: str = "files") -> None:
+    """ConfigError unless a folder is new or empty; it says what is there."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: a file. Choose a folder with --out")
-    if folder.exists() and any(p.name != STAGING for p in folder.iterdir()):
+    if folder.exists() and any(path.name != STAGING for path in folder.iterdir()):
         raise ConfigError(
-            f"{folder}: holds files that are no run. Choose a new or an empty folder "
-            "with --out"
+            f"{folder}: holds {holds}. Choose a new or an empty folder with --out"
         )
 
 

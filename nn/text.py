@@ -9,11 +9,13 @@ import codecs
 import errno
 import hashlib
 import io
+import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, final
+from typing import Any, TypeVar, final
 
 from tensorgrad.errors import DataError
 
@@ -41,12 +43,11 @@ class TextFile:
         self.path = Path(path)
         self.piece = piece
         try:
-            mode = self.path.stat().st_mode
+            other = no_file(self.path)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {reason(error)}") from None
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
-            raise DataError(f"{path}: {kind}, not a file. Give one text file (UTF-8).")
+        if other:
+            raise DataError(f"{path}: {other}, not a file. Give one text file (UTF-8).")
 
     def __iter__(self) -> Iterator[str]:
         lines = io.IncrementalNewlineDecoder(None, translate=True)
@@ -100,6 +101,14 @@ class TextFile:
         yield b""
 
 
+def no_file(path: Path) -> str:
+    """What stands there in place of a file, such as a pipe that never ends; or ""."""
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return ""
+    return "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+
+
 def read_text(path: StrPath) -> str:
     """The whole of a `TextFile`, with its errors."""
     return "".join(TextFile(path))
@@ -115,11 +124,32 @@ def read_file(path: StrPath) -> bytes:
 
 def read_as(path: StrPath, parse: Callable[[str], T]) -> T:
     """parse(the file's text); a DataError of either names the file."""
-    try:
+    with naming(path):
         return parse(read_text(path))
+
+
+@contextmanager
+def naming(path: StrPath) -> Iterator[None]:
+    """A DataError from inside begins with the file, if it doesn't name it yet."""
+    try:
+        yield
     except DataError as error:
         prefix = "" if str(path) in str(error) else f"{path}: "
         raise DataError(f"{prefix}{error}") from None
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """What is written as an object in JSON; DataError where none is."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"truncated or edited: {error}. Fetch it again.") from None
+    if not isinstance(found, dict):
+        raise DataError(
+            f"holds a {type(found).__name__} where names map to values: edited, or "
+            "another file under this name"
+        )
+    return found
 
 
 def default_corpus() -> str:
@@ -152,12 +182,16 @@ def write_text(path: StrPath, text: str) -> None:
 
 def write_file(path: StrPath, content: str | bytes) -> None:
     """As `write_text`; bytes are written as they are."""
+    write_pieces(path, [content.encode() if isinstance(content, str) else content])
+
+
+def write_pieces(path: StrPath, pieces: Iterable[bytes | memoryview]) -> None:
+    """As `write_text`, a file of these bytes, each written before the next is made."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
-    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,8 +104,13 @@ def generate(
         tokenizer=tokenizer,
         top=top,
     )
-    parts: list[list[tuple[Any, ...]]] = [[] for _ in prompts]
-    texts = [""] * len(prompts)
+    return joined(steps, len(prompts))
+
+
+def joined(steps: Iterable[Step], prompts: int) -> list[Completion]:
+    """What the steps wrote after each of so many prompts."""
+    parts: list[list[tuple[Any, ...]]] = [[] for _ in range(prompts)]
+    texts = [""] * prompts
     reasons: dict[int, Reason] = {}
     for step in steps:
         each = [step.tokens, step.log_probs]

@@ -63,6 +63,16 @@ class ConfigFile:
                 )
 
 
+def cannot_say(config: Any, whose: str, **only: Any) -> None:
+    """ConfigError unless the config has these values, the only ones of a format."""
+    for name, value in only.items():
+        if getattr(config, name) != value:
+            raise ConfigError(
+                f"{name}={getattr(config, name)!r} cannot be saved: {whose} "
+                f"checkpoints know only {value!r}"
+            )
+
+
 @final
 @dataclass(frozen=True)
 class Layout:

@@ -20,7 +20,7 @@ from .pipelines import (
     pretrained_files,
     with_specials,
 )
-from .special_tokens import check_specials
+from .special_tokens import check_specials, config_fields
 from .spelling import Spelling, spelling_of
 from .tokenizer import Inputs, PublishedTokenizer, Tokens, refused
 
@@ -88,7 +88,7 @@ class PipelineTokenizer(PublishedTokenizer):
         return json.dumps({"type": "pipeline", **saved}, ensure_ascii=False)
 
     def pretrained_files(self) -> dict[str, str | bytes]:
-        named = {name: self.tokens[i] for name, i in self.specials.items()}
+        named = config_fields(self.specials, self.tokens)
         return pretrained_files(self._pipeline, named)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tensorgrad.errors import DataError
 
-from .special_tokens import NAMES, check_vocabulary
+from .special_tokens import check_vocabulary
 
 Pipeline = dict[str, Any]
 Merges = Sequence[tuple[str, str]]
@@ -103,11 +103,11 @@ def with_specials(pipeline: Mapping[str, Any], numbers: Mapping[str, int]) -> Pi
 def pretrained_files(
     pipeline: Pipeline, specials: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str | bytes]:
-    """The files from which transformers reads a pipeline."""
+    """The files from which transformers reads a pipeline; see `config_fields`."""
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
-        **{f"{name}_token": specials[name] for name in NAMES if name in specials},
+        **specials,
     }
     return {
         "tokenizer.json": json.dumps(pipeline, ensure_ascii=False) + "\n",

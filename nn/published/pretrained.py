@@ -21,10 +21,8 @@ from .. import init
 from ..module import Buffer, Module, Parameter
 from ..state import differences, hold
 from ..text import StrPath, reason, shown, write_text
-from .layouts import ConfigFile, Layout, Rules
+from .layouts import ConfigFile, Layout
 from .weight_files import FILE, Entry, WeightFiles, read_object, write_weights
-
-__all__ = ["ConfigFile", "Layout", "Pretrained", "Rules"]
 
 Array = NDArray[Any]
 CONFIG = "config.json"

@@ -15,7 +15,7 @@ import numpy as np
 from tensorgrad.errors import ConfigError, DataError, MissingExtra
 
 from ..tokenizer import utf8
-from .special_tokens import NAMES, check_specials, check_vocabulary
+from .special_tokens import check_specials, check_vocabulary, config_fields
 from .spelling import Spelling
 from .tokenizer import Inputs, PublishedTokenizer, Tokens, refused
 
@@ -119,11 +119,8 @@ class SentencePieceTokenizer(PublishedTokenizer):
         return cls(saved["vocabulary"], saved["specials"], source, target)
 
     def pretrained_files(self) -> dict[str, str | bytes]:
-        named = {name: self.tokens[i] for name, i in self.specials.items()}
-        config = {
-            "tokenizer_class": "MarianTokenizer",
-            **{f"{name}_token": named[name] for name in NAMES if name in named},
-        }
+        named = config_fields(self.specials, self.tokens)
+        config = {"tokenizer_class": "MarianTokenizer", **named}
         source, target = self._models
         return {
             "source.spm": source,

@@ -7,14 +7,13 @@ config.json                  "bos_token_id": a number
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tensorgrad.errors import DataError
 
-from ..text import read_as
+from ..text import json_object, read_as
 
 NAMES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>"}
@@ -31,26 +30,13 @@ USUAL = (  # where no file says: the first of these that is there
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The JSON object of a file; DataError names the file."""
-    return read_as(path, _mapping)
+    return read_as(path, json_object)
 
 
 def read_beside(folder: Path, name: str) -> dict[str, Any]:
     """The JSON object of a file that a folder may have; else an empty one."""
     path = folder / name
     return read_mapping(path) if path.exists() else {}
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"truncated or edited: {error}. Fetch it again.") from None
-    if not isinstance(found, dict):
-        raise DataError(
-            f"holds a {type(found).__name__} where names map to values: edited, or "
-            "another file under this name"
-        )
-    return found
 
 
 def find_specials(
@@ -123,3 +109,9 @@ def check_specials(specials: Any, vocab_size: int) -> dict[str, int]:
         if type(number) is not int or not 0 <= number < vocab_size:
             raise DataError(f"special token {name} is {number!r:.40}, no token")
     return specials
+
+
+def config_fields(specials: Mapping[str, int], tokens: Sequence[str]) -> dict[str, str]:
+    """What tokenizer_config.json says of special tokens: "bos_token" and so on."""
+    found = [name for name in NAMES if name in specials]
+    return {f"{name}_token": tokens[specials[name]] for name in found}

@@ -8,14 +8,13 @@ vocab.json + merges.txt                GPT-2: bytes; GPT-1, where words end in <
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tensorgrad.errors import DataError
 
-from ..text import StrPath, read_file, read_text
+from ..text import StrPath, naming, read_file, read_text
 from .pipeline_tokenizer import PipelineTokenizer
 from .pipelines import (
     Merges,
@@ -205,13 +204,3 @@ READERS: dict[str, Callable[[Path], PublishedTokenizer]] = {
     "vocab.txt": load_bert,
     "vocab.json": load_gpt,
 }
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """A DataError from inside begins with the file, if it doesn't name it yet."""
-    try:
-        yield
-    except DataError as error:
-        prefix = "" if str(path) in str(error) else f"{path}: "
-        raise DataError(f"{prefix}{error}") from None

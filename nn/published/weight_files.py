@@ -6,12 +6,12 @@ import json
 import math
 import mmap
 import re
-import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, final
 
@@ -20,9 +20,9 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from tensorgrad.errors import CheckpointError
+from tensorgrad.errors import CheckpointError, DataError
 
-from ..text import StrPath, reason, shown, sync
+from ..text import StrPath, json_object, no_file, reason, shown, write_pieces
 
 Array = NDArray[Any]
 
@@ -244,12 +244,11 @@ def shards(index: Path) -> list[Path]:
 def check_regular(path: Path) -> None:
     """CheckpointError unless it is a file: not a folder, nor a pipe that never ends."""
     try:
-        mode = path.stat().st_mode
+        other = no_file(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
-        raise CheckpointError(f"{path}: {kind}, not a file")
+    if other:
+        raise CheckpointError(f"{path}: {other}, not a file")
 
 
 def no_weights(folder: Path) -> CheckpointError:
@@ -271,14 +270,11 @@ def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; CheckpointError if there is none."""
     check_regular(path)
     try:
-        content = json.loads(path.read_bytes())
+        return json_object(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: not an object in JSON, but {content!r:.40}")
-    return content
+    except DataError as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def write_weights(path: Path, arrays: Mapping[str, Array]) -> None:
@@ -286,21 +282,18 @@ def write_weights(path: Path, arrays: Mapping[str, Array]) -> None:
 
     One array at a time is brought into order, so hardly any memory is taken.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     # the widest first: then each lies at a multiple of its size
     names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    ordered = {name: arrays[name] for name in names}
     try:
-        with temporary.open("wb") as file:
-            file.write(header({name: arrays[name] for name in names}))
-            for name in names:
-                flat = np.ascontiguousarray(arrays[name]).reshape(-1)
-                file.write(flat.view("u1").data)
-        sync(temporary)
-        temporary.replace(path)
+        write_pieces(path, chain([header(ordered)], map(as_bytes, ordered.values())))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {reason(error)}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def as_bytes(array: Array) -> memoryview:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view("u1").data
 
 
 def header(arrays: Mapping[str, Array]) -> bytes:

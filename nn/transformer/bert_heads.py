@@ -19,7 +19,8 @@ from ..activations import ACTIVATIONS
 from ..layers import Dropout, Embedding, Linear, Rng, positive
 from ..module import Module
 from ..norms import LayerNorm
-from ..published.pretrained import ConfigFile, Layout, Pretrained
+from ..published.layouts import ConfigFile, Layout
+from ..published.pretrained import Pretrained
 from . import published_bert
 from .bert import Bert, like
 from .config import BertConfig

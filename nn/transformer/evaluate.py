@@ -9,7 +9,7 @@ from typing import Any
 
 from tyro.conf import OmitArgPrefixes
 
-from tensorgrad.errors import ConfigError, DataError, MissingExtra
+from tensorgrad.errors import DataError, MissingExtra
 
 from .. import cli
 from ..decoding import Beams
@@ -41,8 +41,7 @@ class EvalOptions:
     beams: OmitArgPrefixes[Beams] = field(default_factory=paper_beams)
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigError(f"batch_size must be 1 or more; got {self.batch_size}")
+        cli.require_positive(self, "batch_size")
 
 
 def evaluate(argv: Sequence[str]) -> None:

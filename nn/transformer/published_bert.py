@@ -13,8 +13,8 @@ from typing import Any
 
 from tensorgrad.errors import ConfigError
 
-from ..activations import PUBLISHED
-from ..published.pretrained import ConfigFile, Layout, Rules
+from ..activations import PUBLISHED, published_name
+from ..published.layouts import ConfigFile, Layout, Rules, cannot_say
 from ..published.weight_files import Entry
 from .config import BertConfig
 
@@ -79,21 +79,10 @@ def read(content: ConfigFile) -> BertConfig:
 def write(config: BertConfig) -> dict[str, Any]:
     """Its config.json; ConfigError for what BERT's can't say."""
     cannot_say(config, "BERT's", norm_first=False, activation_dropout=0.0)
-    activation = {"gelu_tanh": "gelu_new"}.get(config.activation, config.activation)
     return {
-        "hidden_act": activation,
+        "hidden_act": published_name(config.activation),
         **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
     }
-
-
-def cannot_say(config: Any, whose: str, **only: Any) -> None:
-    """ConfigError unless the config has these values, the only ones of a file."""
-    for name, value in only.items():
-        if getattr(config, name) != value:
-            raise ConfigError(
-                f"{name}={getattr(config, name)!r} cannot be saved: {whose} "
-                f"checkpoints know only {value!r}"
-            )
 
 
 def classifier_settings(content: ConfigFile, architecture: str) -> dict[str, Any]:

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from tensorgrad.errors import ConfigError
 
-from ..activations import PUBLISHED
-from ..published.pretrained import ConfigFile, Layout, Rules
+from ..activations import PUBLISHED, published_name
+from ..published.layouts import ConfigFile, Layout, Rules, cannot_say
 from ..published.weight_files import Entry
 from .config import TransformerConfig
 from .positions import sinusoid_halves
-from .published_bert import cannot_say
 
 # ours -> theirs, and what a file that lacks it means
 FIELDS: dict[str, tuple[str, Any]] = {
@@ -129,7 +128,6 @@ def write(config: TransformerConfig) -> dict[str, Any]:
     )
     if not config.tie_output:
         cannot_say(config, "Marian's, with tie_output=False,", share_embeddings=False)
-    usual = {"silu": "swish", "gelu_tanh": "gelu_new"}
     same = {"decoder_n_head": config.n_head, "decoder_d_ff": config.d_ff}
     fields = {
         theirs: getattr(config, ours) or same.get(ours, getattr(config, ours))
@@ -137,7 +135,7 @@ def write(config: TransformerConfig) -> dict[str, Any]:
     }
     return {
         **fields,
-        "activation_function": usual.get(config.activation, config.activation),
+        "activation_function": published_name(config.activation),
         "decoder_vocab_size": config.target_size,
         "share_encoder_decoder_embeddings": config.share_embeddings,
         "is_encoder_decoder": True,

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad.errors import CheckpointError, ConfigError
 
 from ..decoding import Beams
-from ..published.pretrained import CONFIG, ConfigFile
+from ..published.layouts import ConfigFile
+from ..published.pretrained import CONFIG
 from ..published.sentencepieces import SentencePieceTokenizer
 from ..published.tokenizer import PublishedTokenizer
 from ..published.tokenizers import load_published
@@ -27,6 +28,28 @@ from .published_marian import FIELDS
 from .translation import Translator
 
 GENERATION = "generation_config.json"
+# what would write other texts at any other value
+ONLY: dict[str, Any] = {
+    "do_sample": False,
+    "num_beam_groups": 1,
+    "diversity_penalty": 0.0,
+    "min_length": 0,
+    "min_new_tokens": 0,
+    "forced_bos_token_id": None,
+    "begin_suppress_tokens": None,
+    "encoder_no_repeat_ngram_size": 0,
+    "encoder_repetition_penalty": 1.0,
+    "exponential_decay_length_penalty": None,
+    "sequence_bias": None,
+    "force_words_ids": None,
+    "constraints": None,
+    "guidance_scale": 1.0,
+    "penalty_alpha": None,
+    "dola_layers": None,
+    "stop_strings": None,
+    "watermarking_config": None,
+    "token_healing": False,
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +74,10 @@ def load_translator(folder: StrPath) -> Translator:
 
     InputError for what is missing, damaged, or of two models.
     """
-    model, tokenizer = Transformer.from_pretrained(folder), load_published(folder)
+    model, tokenizer = (
+        Transformer.from_pretrained(folder),
+        load_published(folder),
+    )
     if not isinstance(tokenizer, SentencePieceTokenizer):
         raise CheckpointError(f"{folder}: its tokenizer is not one of Marian's")
     config = model.config
@@ -100,27 +126,7 @@ def load_decoding(folder: StrPath) -> Decoding:
 
 def decoding(content: ConfigFile, eos: int) -> Decoding:
     """The fields of generation_config.json; ConfigError for another way of decoding."""
-    content.refuse(
-        do_sample=False,
-        num_beam_groups=1,
-        diversity_penalty=0.0,
-        min_length=0,
-        min_new_tokens=0,
-        forced_bos_token_id=None,
-        begin_suppress_tokens=None,
-        encoder_no_repeat_ngram_size=0,
-        encoder_repetition_penalty=1.0,
-        exponential_decay_length_penalty=None,
-        sequence_bias=None,
-        force_words_ids=None,
-        constraints=None,
-        guidance_scale=1.0,
-        penalty_alpha=None,
-        dola_layers=None,
-        stop_strings=None,
-        watermarking_config=None,
-        token_healing=False,
-    )
+    content.refuse(**ONLY)
     size = content.get("num_beams", 1)
     forced = content.fields.get("forced_eos_token_id")
     beams = Beams(

@@ -41,8 +41,7 @@ class Weights:
     """Use the mean of so many of the last checkpoints."""
 
     def __post_init__(self) -> None:
-        if self.average < 1:
-            raise ConfigError(f"average must be 1 or more; got {self.average}")
+        cli.require_positive(self, "average")
         if self.best and self.average > 1:
             raise ConfigError("best is one checkpoint, and average the mean of several")
 
@@ -76,10 +75,7 @@ class TranslateOptions:
     beams: OmitArgPrefixes[Beams] = field(default_factory=paper_beams)
 
     def __post_init__(self) -> None:
-        for name in ("max_new_tokens", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be 1 or more; got {value}")
+        cli.require_positive(self, "max_new_tokens", "batch_size")
         if self.published.model is not None and self.weights != Weights():
             raise ConfigError(
                 "run, best and average choose weights of a run, and model is none: "

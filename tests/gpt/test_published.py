@@ -1,9 +1,6 @@
 """GPT-1 and GPT-2 beside transformers: read, run, trained and written alike."""
 
-import hashlib
 import json
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from nn.data import BlockSampler
 from nn.decoding import Beams, Sampling, beam_search
 from nn.trainer import Trainer, TrainerConfig
 from tensorgrad.errors import ConfigError, InputError, StateDictError
+from tests.nn.transformer import beside
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -32,13 +30,7 @@ FLOAT32 = {"rtol": 1e-5, "atol": 1e-5}
 FLOAT64 = {"rtol": 1e-10, "atol": 1e-10}
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """No progress bars, and no word of what transformers itself deprecates."""
-    transformers.utils.logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+quiet = beside.quiet
 
 
 def published(kind: int = 2, seed: int = 0, **changes: Any) -> Any:
@@ -181,14 +173,6 @@ def test_the_same_text_follows(tmp_path: Path, kind: int) -> None:
 # --- what files look like
 
 
-def rewrite(folder: Path, change: Any) -> None:
-    """Replace the tensors in a folder's file by change(tensors)."""
-    import safetensors.torch
-
-    file = folder / "model.safetensors"
-    safetensors.torch.save_file(change(safetensors.torch.load_file(file)), file)
-
-
 def test_shards_and_names_without_the_prefix(tmp_path: Path) -> None:
     theirs = published()
     expected = their_logits(theirs)
@@ -211,12 +195,12 @@ def test_buffers_and_a_tied_head_may_be_there(tmp_path: Path) -> None:
         "transformer.h.0.attn.bias": torch.ones(1, 1, T, T, dtype=torch.uint8),
         "transformer.h.1.attn.masked_bias": torch.tensor(-1e4),
     }
-    rewrite(tmp_path, lambda tensors: tensors | extra)
+    beside.rewrite(tmp_path, lambda tensors: tensors | extra)
     ours = GPT.from_pretrained(tmp_path)
     np.testing.assert_allclose(
         ours.logits(TOKENS).data, their_logits(theirs), **FLOAT64
     )
-    rewrite(tmp_path, lambda tensors: tensors | {"lm_head.weight": wte + 1})
+    beside.rewrite(tmp_path, lambda tensors: tensors | {"lm_head.weight": wte + 1})
     with pytest.raises(StateDictError, match=r"lm_head.weight differs from transf"):
         GPT.from_pretrained(tmp_path)
 
@@ -269,8 +253,7 @@ def test_what_is_not_computed_is_refused_by_name(
     tmp_path: Path, fields: dict[str, Any]
 ) -> None:
     published().save_pretrained(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | fields))
+    beside.edit_config(tmp_path, **fields)
     [name] = fields
     name = "norm_eps" if name == "layer_norm_epsilon" else name
     with pytest.raises(InputError, match=rf"config\.json: {name}"):
@@ -316,13 +299,9 @@ def test_dropout_is_that_of_each_part(tmp_path: Path) -> None:
         GPT.from_pretrained(tmp_path, dropuot=0.0)
 
 
-def fingerprint(folder: Path) -> str:
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-
-
 def test_training_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     published().save_pretrained(tmp_path)
-    before = fingerprint(tmp_path)
+    before = beside.fingerprint(tmp_path)
     mapped = GPT.from_pretrained(tmp_path, dropout=0.0)
     copied = GPT(mapped.config).to(np.float64)
     copied.load_state_dict(mapped.state_dict())
@@ -339,7 +318,7 @@ def test_training_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         mapped.named_parameters(), copied.parameters(), strict=True
     ):
         np.testing.assert_allclose(a.data, b.data, **FLOAT64, err_msg=name)
-    assert fingerprint(tmp_path) == before
+    assert beside.fingerprint(tmp_path) == before
     untouched = GPT.from_pretrained(tmp_path)
     expected = untouched.logits(TOKENS).data.copy()
     mapped.save_pretrained(tmp_path)

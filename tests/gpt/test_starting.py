@@ -262,6 +262,6 @@ def test_what_is_exported_is_read_by_all(gpt: Gpt, trained: Path, text: Path) ->
 
 def test_an_export_overwrites_nothing(gpt: Gpt, trained: Path, work: Path) -> None:
     assert "--out" in gpt("export", "--run", trained).error
-    assert "not empty" in gpt("export", "--run", trained, "--out", trained).error
+    assert "holds files" in gpt("export", "--run", trained, "--out", trained).error
     assert "nowhere" in gpt("export", "--run", "nowhere", "--out", "new").error
     assert not Path("new").exists()

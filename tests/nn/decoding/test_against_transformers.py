@@ -1,5 +1,6 @@
 """The results of Hugging Face's `generate`, on tiny random models in float64."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ transformers = pytest.importorskip("transformers")
 
 V, PAD = 24, 0
 STOPS = [3, 9, 14, 17, 20]
-SEEDS = range(12)
+SEEDS = range(6)
 PROMPTS = [[5, 9, 2], [7], [4, 4, 8, 11, 6], [13, 5]]
 # their scores are sums in float32, of logits rounded to float32
 CLOSE = {"rtol": 2e-5, "atol": 2e-5}
 
 
+@cache
 def gpt2(seed: int) -> Any:
     config = transformers.GPT2Config(
         vocab_size=V,
@@ -34,6 +36,7 @@ def gpt2(seed: int) -> Any:
     return transformers.GPT2LMHeadModel(config).double().eval()
 
 
+@cache
 def marian(seed: int) -> Any:
     config = transformers.MarianConfig(
         vocab_size=V,
@@ -158,7 +161,7 @@ def test_greedy_is_theirs(seed: int, stops: list[int]) -> None:
 @pytest.mark.parametrize(
     ("penalty", "ngram"), [(1.3, 0), (0.7, 0), (1.0, 1), (1.0, 2), (1.8, 3)]
 )
-@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("seed", SEEDS[:1])
 def test_greedy_with_penalties_is_theirs(
     seed: int, penalty: float, ngram: int, stops: list[int]
 ) -> None:
@@ -189,7 +192,7 @@ def test_greedy_with_penalties_is_theirs(
 @pytest.mark.parametrize("early", [False, True, "never"])
 @pytest.mark.parametrize("alpha", [1.0, 0.0, 2.5, -1.0])
 @pytest.mark.parametrize("size", [2, 5])
-@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("seed", SEEDS[:1])
 def test_beams_are_theirs(
     seed: int, size: int, alpha: float, early: Any, stops: list[int]
 ) -> None:

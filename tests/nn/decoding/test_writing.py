@@ -59,7 +59,7 @@ def same(a: list[Completion], b: list[Completion]) -> None:
     ],
 )
 def test_sequences_come_as_often_as_they_are_probable(settings: Sampling) -> None:
-    tree, prompt, length, N = Tree(4, seed=1, spread=1.0), [2, 1, 2], 3, 4000
+    tree, prompt, length, N = Tree(4, seed=1, spread=1.0), [2, 1, 2], 3, 2000
     done = generate(
         tree.model(),
         [prompt] * N,

@@ -11,7 +11,8 @@ import pytest
 import safetensors.numpy
 
 from nn import Buffer, Embedding, Linear, Module, init
-from nn.published.pretrained import CONFIG, Layout, Pretrained
+from nn.published.layouts import Layout
+from nn.published.pretrained import CONFIG, Pretrained
 from nn.published.weight_files import FILE, WeightFiles
 from tensorgrad.errors import CheckpointError, InputError, StateDictError
 

@@ -1,9 +1,11 @@
 """Our models beside PyTorch's and transformers', with the same values in both."""
 
+import hashlib
 import json
 import re
 import tracemalloc
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,15 @@ TORCH: Rename = [
     (r"\.norm(\d)", r".residual\1.norm"),
     (r"^(source|target)_positions", r"\1_positions.embedding"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """No progress bars, and no word of what transformers itself deprecates."""
+    pytest.importorskip("transformers").utils.logging.disable_progress_bar()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def ours(theirs: Mapping[str, Any], rename: Rename) -> Arrays:
@@ -218,6 +229,11 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) ->
 
     file = folder / "model.safetensors"
     safetensors.torch.save_file(change(safetensors.torch.load_file(file)), file)
+
+
+def fingerprint(folder: Path) -> str:
+    """What tells a folder's weights from others, to the byte."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def edit_config(folder: Path, **fields: Any) -> None:

@@ -1,9 +1,6 @@
 """BERT and its heads beside transformers': read, run, trained and written alike."""
 
-import hashlib
 import json
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +52,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """No progress bars, and no word of what transformers itself deprecates."""
-    transformers.utils.logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+quiet = beside.quiet
 
 
 def published(kind: str, dtype: Any = np.float64, seed: int = 0, **changes: Any) -> Any:
@@ -450,8 +441,7 @@ def test_odd_values_of_any_field_are_one_line_and_no_memory(
 
 def test_a_head_on_what_was_read_is_trained_and_the_file_stays(tmp_path: Path) -> None:
     saved(tmp_path, "BertForMaskedLM", dtype=np.float32)
-    file = tmp_path / "model.safetensors"
-    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    before = beside.fingerprint(tmp_path)
     bert = Bert.from_pretrained(tmp_path, dropout=0.0, attention_dropout=0.0)
     model = BertForSequenceClassification(bert.add_pooler(), n_class=3).train()
     optimizer = Adam(model.parameters(), lr=0.01)
@@ -463,4 +453,4 @@ def test_a_head_on_what_was_read_is_trained_and_the_file_stays(tmp_path: Path) -
         loss.backward()
         optimizer.step()
     assert losses[-1] < 0.5 * losses[0]
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == before
+    assert beside.fingerprint(tmp_path) == before

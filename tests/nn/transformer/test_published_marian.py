@@ -1,8 +1,5 @@
 """The Transformer beside transformers' Marian: read, run, trained and written alike."""
 
-import hashlib
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +38,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """No progress bars, and no word of what transformers itself deprecates."""
-    transformers.utils.logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+quiet = beside.quiet
 
 
 def published(dtype: Any = np.float64, seed: int = 0, **changes: Any) -> Any:
@@ -357,8 +348,7 @@ def test_odd_values_of_any_field_are_one_line_and_no_memory(
 
 def test_what_was_read_is_trained_and_the_file_stays(tmp_path: Path) -> None:
     saved(tmp_path, dtype=np.float32)
-    file = tmp_path / "model.safetensors"
-    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    before = beside.fingerprint(tmp_path)
     model = Transformer.from_pretrained(tmp_path, dropout=0.0).train()
     optimizer = Adam(model.parameters(), lr=0.01)
     losses = []
@@ -370,7 +360,7 @@ def test_what_was_read_is_trained_and_the_file_stays(tmp_path: Path) -> None:
         loss.backward()
         optimizer.step()
     assert losses[-1] < 0.5 * losses[0]
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == before
+    assert beside.fingerprint(tmp_path) == before
     model.save_pretrained(tmp_path / "tuned")
     tuned = Transformer.from_pretrained(tmp_path / "tuned")
     np.testing.assert_array_equal(
