@@ -20,6 +20,8 @@ def constant(x: Any) -> Any:
             raise GraphError("a setting has no derivative: detach() the Tensor first")
         return x._data
     if type(x) is tuple:
+        if PLAIN.issuperset(map(type, x)):  # most are: shapes and axes
+            return x
         return tuple([constant(part) for part in x])
     if type(x) is slice:  # its bounds may be arrays, which can change later
         bounds = x.start, x.stop, x.step
