@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 import tensorgrad as tg
 from nn.cache import KeyValueCache, Times
 from nn.evaluation import evaluating
+from nn.packing import pack
 from tensorgrad.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class GPTState:
     """
 
     def __init__(self, model: GPT, capacity: int | None = None) -> None:
+        pack(model)
         self.model = model
         self.read: Array | None = None  # (N,): tokens of each row, padding left out
         self.tokens = np.zeros((0, 0), np.int64)  # (N, L), as far as they may be seen

@@ -22,6 +22,7 @@ from ..evaluation import evaluating
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
 from ..norms import LayerNorm
+from ..packing import pack
 from ..published.pretrained import Pretrained
 from . import published_marian
 from .blocks import DecoderBlock, DecoderCache, EncoderBlock, looked_at, real_tokens
@@ -171,6 +172,7 @@ class DecoderState:
         source_mask: Any = None,
         capacity: int | None = None,
     ) -> None:
+        pack(model)
         self.model = model
         self.source_mask = model.mask_of(source, source_mask)
         self._modules = list(model.modules())
