@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nn import cli, runs
-from tensorgrad.errors import ConfigError
+from nn.text import reason, write_text
+from nn.tokenizer import Tokenizer
+from tensorgrad.errors import CheckpointError, ConfigError
 
 from .saved import load_run
 
 PROGRAM = "python -m gpt export"
+GENERATION = "generation_config.json"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ def export(argv: Sequence[str]) -> None:
     try:
         saved.tokenizer.save_pretrained(folder)
         saved.model.save_pretrained(folder)
+        save_ends(folder, saved.tokenizer)
     except BaseException:
         if made:  # half a model is of no use
             shutil.rmtree(folder, ignore_errors=True)
@@ -50,3 +55,12 @@ def export(argv: Sequence[str]) -> None:
         f"  transformers.AutoModelForCausalLM.from_pretrained({str(folder)!r})\n"
         f"  gpt.GPT.from_pretrained({str(folder)!r})"
     )
+
+
+def save_ends(folder: Path, tokenizer: Tokenizer) -> None:
+    """Where transformers' `generate` begins and stops a text: as `sample` does."""
+    ends = {"bos_token_id": tokenizer.bos, "eos_token_id": tokenizer.eos}
+    try:
+        write_text(folder / GENERATION, json.dumps(ends, indent=1) + "\n")
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written: {reason(error)}") from None

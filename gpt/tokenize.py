@@ -131,9 +131,13 @@ def report(
 
 
 def shown(tokenizer: SubwordTokenizer, token: int) -> str:
-    """A token in quotes, cut where it is long."""
-    text = repr(tokenizer.decode([token]))
-    return text if len(text) <= 30 else f"{text[:26]}...{text[0]}"
+    """A token in quotes, cut where it is long; bytes where it is no text."""
+    spelt = tokenizer.to_bytes([token])
+    try:
+        text = repr(spelt.decode("utf-8"))
+    except UnicodeDecodeError:
+        text = repr(spelt)
+    return text if len(text) <= 30 else f"{text[:26]}...{text[-1]}"
 
 
 def example(text: Iterable[str]) -> str:

@@ -60,7 +60,9 @@ class TextFile:
             yield text
         last = lines.decode("", final=True)  # a carriage return may have waited
         if empty and not last:
-            raise DataError(f"{self.path}: the file is empty. Give a text to train on.")
+            raise DataError(
+                f"{self.path}: the file is empty: fetch it again, or give another"
+            )
         yield last
 
     def _decoded(self) -> Iterator[str]:

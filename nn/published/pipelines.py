@@ -273,7 +273,6 @@ def _check_template(found: Mapping[str, Any]) -> None:
         pieces = found.get(name)
         for piece in pieces if isinstance(pieces, list) else ():
             token = piece.get("SpecialToken") if isinstance(piece, dict) else None
-            number = token.get("id") if isinstance(token, dict) else None
-            known = isinstance(spelt, dict) and number in spelt
-            if isinstance(number, str) and not known:
-                raise DataError(f"post_processor: {number!r:.40} has no token: edited")
+            text = token.get("id") if isinstance(token, dict) else None
+            if isinstance(text, str) and isinstance(spelt, dict) and text not in spelt:
+                raise DataError(f"post_processor: {text!r:.40} has no token: edited")

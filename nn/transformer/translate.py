@@ -11,7 +11,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from tensorgrad.errors import ConfigError
+from tensorgrad.errors import ConfigError, InputError
 
 from .. import cli
 from ..decoding import Beams
@@ -89,15 +89,27 @@ def translate(argv: Sequence[str]) -> None:
     options = cli.parse(TranslateOptions, argv, PROGRAM, default)
     translator = translator_of(options)
     for first, texts in given(options):
-        for found in translator.translate(
-            texts,
-            options.beams,
-            max_new_tokens=options.max_new_tokens,
-            batch_size=options.batch_size,
-            first=first,
-        ):
-            for translation in found:
-                print(line(translation, options.scores), flush=True)
+        try:
+            answer(translator, first, texts, options)
+        except InputError as error:
+            if not typed(options):
+                raise
+            cli.fail(str(error))  # the next one may be better
+
+
+def answer(
+    translator: Translator, first: int, texts: list[str], options: TranslateOptions
+) -> None:
+    """Print what these texts become, of which the first has that number."""
+    for found in translator.translate(
+        texts,
+        options.beams,
+        max_new_tokens=options.max_new_tokens,
+        batch_size=options.batch_size,
+        first=first,
+    ):
+        for translation in found:
+            print(line(translation, options.scores), flush=True)
 
 
 def defaults(model: str) -> TranslateOptions:
@@ -118,12 +130,17 @@ def translator_of(options: TranslateOptions) -> Translator:
     return load_translator(options.published.model)
 
 
+def typed(options: TranslateOptions) -> bool:
+    """Whether the texts are typed in a terminal, one after the other."""
+    return not options.texts and sys.stdin.isatty()
+
+
 def given(options: TranslateOptions) -> Iterator[tuple[int, list[str]]]:
     """(the number of the first, texts), a batch at a time."""
     if options.texts:
         yield 1, list(options.texts)
         return
-    if sys.stdin.isatty():
+    if typed(options):
         print("Type a text and Enter; Ctrl-D ends.", file=sys.stderr)
         yield from batches(cli.standard_input(), 1)
     else:

@@ -15,13 +15,14 @@ from gpt.options import TrainOptions, sizes
 from gpt.saved import load_run
 from gpt.train import check_fits, trained_part
 from nn.tokenizers import ByteTokenizer
+from nn.tokenizers_package import LETTERS
 from tests.commands import facts, weights
 
 from .conftest import Gpt
 
 pytest.importorskip("tokenizers")
 
-T = 16
+T, END = 16, "<|endoftext|>"
 # with a row more than the tokenizer has tokens
 CONFIG = GPTConfig(
     T, 257, n_layer=2, n_head=2, n_embd=8, activation="relu", norm_eps=1e-3, dropout=0.1
@@ -258,6 +259,23 @@ def test_what_is_exported_is_read_by_all(gpt: Gpt, trained: Path, text: Path) ->
     assert tokenizer("Take one down\n").input_ids == tokens.tolist()
     argv = ["--init-from", "new/folder", "--data", text, "--max-steps=1"]
     assert gpt("train", *argv, "--out=again").status == 0
+
+
+def test_transformers_stops_what_is_exported_where_we_do(
+    gpt: Gpt, published: Path, trained: Path, tune: list[str]
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    vocabulary = {letter: byte for byte, letter in LETTERS.items()} | {END: 256}
+    (published / "tokenizer.json").unlink()
+    (published / "vocab.json").write_text(json.dumps(vocabulary))
+    (published / "merges.txt").write_text("#version: 0.2\n")
+    assert gpt(*tune, "--max-steps=1", "--out=tuned").status == 0
+    for run, end in (("tuned", 256), (trained, None)):
+        out = f"{run}-out"
+        assert gpt("export", "--run", run, "--out", out).status == 0
+        theirs = transformers.AutoModelForCausalLM.from_pretrained(out)
+        assert theirs.generation_config.eos_token_id == end
+        assert theirs.generation_config.bos_token_id == end
 
 
 def test_an_export_overwrites_nothing(gpt: Gpt, trained: Path, work: Path) -> None:

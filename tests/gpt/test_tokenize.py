@@ -76,6 +76,10 @@ def test_a_character_cut_in_two_is_shown_as_its_bytes(work: Path, gpt: Any) -> N
     path = work / "text"
     path.write_text("é")
     assert r"\xc3|\xa9" in gpt("tokenize", "--data", path).out
+    path.write_text(
+        "\u20ac" * 9 + " \u20aa" * 9
+    )  # two signs that share their beginning
+    assert r" b'\xe2\x82' 18" in gpt("tokenize", "--data", path, "--vocab-size=257").out
 
 
 def test_the_example_is_a_line_with_something_on_it() -> None:

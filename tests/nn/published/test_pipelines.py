@@ -89,6 +89,15 @@ def test_what_pads_or_cuts_texts_in_training_is_left_out(tmp_path: Path) -> None
             },
             r"'\[X\]' has no token",
         ),
+        (
+            {
+                "post_processor": {
+                    **{"type": "TemplateProcessing", "special_tokens": {}},
+                    **{"single": [{"SpecialToken": {"id": {}}}], "pair": []},
+                }
+            },
+            "not a tokenizer that",
+        ),
         # it would end the process in the package, when the merges are read
         (
             {

@@ -98,6 +98,7 @@ def test_numbers_of_special_tokens_in_the_models_config(tmp_path: Path) -> None:
         ("gpt2", {"vocab__json": "{"}, "vocab.json: truncated or edited"),
         ("gpt2", {"vocab__json": b"\x80"}, "vocab.json: not UTF-8"),
         ("gpt2", {"vocab__json": "[" * 99_999}, "vocab.json: truncated or edited"),
+        ("gpt2", {"merges__txt": ""}, "is empty: fetch it again, or give another$"),
         ("gpt2", {"config__json": "no"}, "config.json: truncated or edited"),
         ("gpt2", {"added_tokens__json": {"xx": 9999}}, "no token has the number"),
         ("gpt2", {"special_tokens_map__json": {"eos_token": 3}}, "no special token"),

@@ -12,6 +12,7 @@ import pytest
 
 from nn import checkpoints
 from nn.pairs import read_pairs
+from nn.transformer.__main__ import main
 from nn.transformer.saved import load
 from nn.transformer.translate import given, line, paper_beams
 from nn.transformer.translation import Translation
@@ -52,18 +53,29 @@ def test_lines_are_translated_batch_by_batch(
     assert done.error.startswith("text 3 is empty")
 
 
+class Terminal(list[str]):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_terminal_is_answered_line_by_line(
     monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    class Terminal(list[str]):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setattr(sys, "stdin", Terminal(["abc\n", "e\n"]))
     from nn.transformer.translate import TranslateOptions
 
     assert list(given(TranslateOptions())) == [(1, ["abc"]), (2, ["e"])]
     assert "Ctrl-D ends" in capsys.readouterr().err
+
+
+def test_a_terminal_goes_on_after_what_is_wrong(
+    trained: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(["abc\n", "\n", "e\n"]))
+    assert main(["translate"]) == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 2
+    assert "error: text 2 is empty" in err
 
 
 def test_a_text_may_look_like_an_option(trained: Path, command: Any) -> None:
