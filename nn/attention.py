@@ -67,7 +67,7 @@ class DotProductAttention(Module):
         return tg.attention(q, k, v, mask, dropped, causal=causal, scale=self.scale)
 
     def weights(self, q: Any, k: Any, *, mask: Any = None, causal: bool = False) -> Any:
-        """The softmax by itself: (..., T, S), before dropout."""
+        """softmax(scale q k^T + mask): (..., T, S), before dropout."""
         # with the identity in the place of v, the result is the weights themselves
         S = k.shape[-2]
         eye = Tensor(np.broadcast_to(np.eye(S, dtype=q.dtype), (*q.shape[:-2], S, S)))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -281,3 +282,10 @@ def test_an_error_in_a_terminal_is_one_line_without_colours(
         cli.parse(Options, ["--stepz", "3"], "train")
     assert "\x1b" not in str(refused.value)
     assert str(refused.value).startswith("Unrecognized options: --stepz")
+
+
+@pytest.mark.parametrize("value", [None, 1, 7])
+def test_positive_numbers_are_let_through_and_others_named(value: Any) -> None:
+    cli.require_positive(SimpleNamespace(size=value), "size")
+    with pytest.raises(ConfigError, match="rate must be 1 or more; got 0"):
+        cli.require_positive(SimpleNamespace(size=value, rate=0), "size", "rate")

@@ -81,6 +81,9 @@ def test_a_folder_with_anything_in_it_is_refused_and_left(work: Path) -> None:
     (work / "thesis" / "chapter").write_text("one")
     with pytest.raises(ConfigError, match="thesis: holds files that are no run"):
         runs.new("toy", "thesis", fill)
+    with pytest.raises(ConfigError, match=r"thesis: holds files[.] Choose a new"):
+        runs.check_empty(work / "thesis")
+    runs.check_empty(work / "new")
     with pytest.raises(ConfigError, match="chapter: a file"):
         runs.new("toy", "thesis/chapter", fill)
     with pytest.raises(ConfigError, match=r"chapter/run.*--out"):

@@ -1,6 +1,8 @@
 """Text files: what Python reads, in pieces, and every refusal."""
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from nn.text import (
     TextFile,
     corpus_hash,
     default_corpus,
+    json_object,
     read_as,
     read_text,
     shown,
+    write_pieces,
     write_text,
 )
 from tensorgrad.errors import DataError
@@ -120,6 +124,12 @@ def test_write_text_replaces_all_or_nothing(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    def broken() -> Iterator[bytes]:
+        yield b"four"
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        write_pieces(path, broken())
     monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(OSError, match="No space"):
         write_text(path, "three")
@@ -133,3 +143,17 @@ def test_what_is_shown_is_one_short_line(text: str, limit: int) -> None:
     if text.isprintable() and len(text) <= limit:
         assert shown(text, limit) == text
     assert len(shown(text, limit)) <= 10 * limit  # each escaped by at most so much
+
+
+@given(st.dictionaries(st.text(), st.none() | st.integers() | st.text()))
+def test_an_object_is_read_as_json_reads_it(content: dict[str, object]) -> None:
+    text = json.dumps(content)
+    assert json_object(text) == json_object(text.encode()) == content
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "null", b"\xff\xfe\xfd", "[" * 99_999]
+)
+def test_anything_else_is_no_object(text: str | bytes) -> None:
+    with pytest.raises(DataError, match=r"truncated or edited|holds a \w+ where"):
+        json_object(text)
