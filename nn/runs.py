@@ -165,6 +165,8 @@ def load_config(folder: Path, kind: str | None = None) -> Config:
     """
     path = folder / CONFIG
     try:
+        if path.is_fifo():  # it may never end
+            raise CheckpointError(f"{path}: a pipe, not a file")
         content = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(
@@ -172,7 +174,7 @@ def load_config(folder: Path, kind: str | None = None) -> Config:
         ) from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: truncated or edited: {error}. Restore a copy, or start a new run"
         ) from None

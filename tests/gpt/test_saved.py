@@ -1,6 +1,7 @@
 """Models from run folders and as published, by one option."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,15 @@ def test_what_does_not_fit_together_is_refused(work: Path) -> None:
         load(Weights(model="gpt2", best=True))
     with pytest.raises(ConfigError, match="leave one out"):
         Weights(model="a", run="b")
+
+
+def test_a_config_that_no_reader_ends(published: Path, gpt: Any) -> None:
+    config = published / "config.json"
+    config.write_text("[" * 99_999)
+    assert str(config) in gpt("sample", "--model", published).error
+    config.unlink()
+    os.mkfifo(config)
+    assert "a pipe" in gpt("sample", "--model", published).error
 
 
 def test_tokens_that_the_tokenizer_lacks_are_not_written(published: Path) -> None:
