@@ -1,10 +1,15 @@
 """Packed weights are the same weights, in one block until they are written to."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from nn import Linear, Sequential, init, packing
 from nn.packing import LINE, pack
+from nn.published.weight_files import WeightFiles, write_weights
+from nn.state import hold
 from tensorgrad import Tensor
 
 
@@ -52,6 +57,31 @@ def test_a_write_changes_one_tensor_and_no_other() -> None:
     pack(packed)  # what has moved comes back
     assert packed[0].weight._data.base is not block
     assert not packed[0].weight.data.any()
+
+
+def test_mapped_weights_are_read_once_and_their_pages_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped, twin = model(), model()
+    write_weights(tmp_path / "weights", twin.state_dict())
+    file = WeightFiles(tmp_path / "weights")
+    for name, parameter in mapped.named_parameters():
+        hold(parameter, file.entries[name].read())
+    held = mapped[0].weight.data  # comes from the file again
+    given = []
+    really = packing.discard
+
+    def discard(*place: Any) -> None:
+        given.append(place)
+        really(*place)
+
+    monkeypatch.setattr(packing, "discard", discard)
+    pack(mapped)
+    assert len(given) == len(list(mapped.parameters()))
+    assert len({id(p._data.base) for p in mapped.parameters()}) == 1
+    np.testing.assert_array_equal(held, twin[0].weight.data)
+    for name, array in twin.state_dict().items():
+        np.testing.assert_array_equal(mapped.state_dict()[name], array)
 
 
 def test_tiny_and_large_models_stay_where_they_are(
