@@ -44,7 +44,7 @@ def load(weights: Weights) -> Saved:
         return load_run(weights.run or weights.model, weights.best)
     if weights.best:
         raise ConfigError(f"best: {weights.model} is no run, and has no best weights")
-    return load_published(Path(weights.model))
+    return load_folder(Path(weights.model))
 
 
 def is_run(folder: Path) -> bool:
@@ -67,7 +67,7 @@ def load_run(run: str | None = None, best: bool = False) -> Saved:
     return Saved(place.run, place.step, model, tokenizer)
 
 
-def load_published(folder: Path) -> Saved:
+def load_folder(folder: Path) -> Saved:
     """A model with its config.json, weights and tokenizer, as published or exported."""
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder: name that of a model")

@@ -21,7 +21,7 @@ from .published.pipeline_tokenizer import PipelineTokenizer
 from .published.pipelines import byte_level, characters, pretrained_files
 from .published.sentencepieces import SentencePieceTokenizer
 from .published.special_tokens import read_mapping
-from .published.tokenizers import load_published
+from .published.tokenizers import load_published_tokenizer
 from .subwords import SubwordTokenizer
 from .text import StrPath, read_as
 from .tokenizer import Tokenizer, checked, utf8
@@ -178,7 +178,7 @@ def find_tokenizer(path: StrPath) -> Tokenizer:
         return load_tokenizer(path / SUBWORDS)
     file = path / "tokenizer.json" if path.is_dir() else path
     ours = file.suffix == ".json" and file.exists() and "type" in read_mapping(file)
-    return load_tokenizer(file) if ours else load_published(path)
+    return load_tokenizer(file) if ours else load_published_tokenizer(path)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

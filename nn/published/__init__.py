@@ -6,7 +6,7 @@ Each family of models describes its own `Layout`, beside the model.
 from .layouts import ConfigFile, Layout
 from .pretrained import Pretrained
 from .tokenizer import Inputs, PublishedTokenizer
-from .tokenizers import load_published
+from .tokenizers import load_published_tokenizer
 from .weight_files import WeightFiles
 
 __all__ = [
@@ -16,5 +16,5 @@ __all__ = [
     "Pretrained",
     "PublishedTokenizer",
     "WeightFiles",
-    "load_published",
+    "load_published_tokenizer",
 ]

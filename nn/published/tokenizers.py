@@ -41,7 +41,7 @@ from .tokenizer import PublishedTokenizer
 CONFIG = "tokenizer_config.json"
 
 
-def load_published(path: StrPath) -> PublishedTokenizer:
+def load_published_tokenizer(path: StrPath) -> PublishedTokenizer:
     """The tokenizer of a folder as published, or of one of its files.
 
     DataError, naming the file, for what is missing, damaged, or of a kind that the

@@ -20,7 +20,7 @@ from ..published.layouts import ConfigFile
 from ..published.pretrained import CONFIG
 from ..published.sentencepieces import SentencePieceTokenizer
 from ..published.tokenizer import PublishedTokenizer
-from ..published.tokenizers import load_published
+from ..published.tokenizers import load_published_tokenizer
 from ..published.weight_files import read_object
 from ..text import StrPath
 from .encoder_decoder import Transformer
@@ -76,7 +76,7 @@ def load_translator(folder: StrPath) -> Translator:
     """
     model, tokenizer = (
         Transformer.from_pretrained(folder),
-        load_published(folder),
+        load_published_tokenizer(folder),
     )
     if not isinstance(tokenizer, SentencePieceTokenizer):
         raise CheckpointError(f"{folder}: its tokenizer is not one of Marian's")

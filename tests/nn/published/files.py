@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nn.published.tokenizer import PublishedTokenizer
-from nn.published.tokenizers import load_published
+from nn.published.tokenizers import load_published_tokenizer
 from nn.text import default_corpus
 from tensorgrad.errors import DataError
 
@@ -186,7 +186,7 @@ def made(kind: str) -> Path:
 
 @cache
 def ours(kind: str) -> PublishedTokenizer:
-    return load_published(made(kind))
+    return load_published_tokenizer(made(kind))
 
 
 @cache
@@ -212,6 +212,6 @@ kinds = st.sampled_from(KINDS)
 
 def refuses(path: Path, says: str) -> None:
     with pytest.raises(DataError, match=says) as caught:
-        load_published(path)
+        load_published_tokenizer(path)
     assert str(path if path.is_dir() else path.parent) in str(caught.value)
     assert str(caught.value).isprintable()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.published.tokenizer import PublishedTokenizer, refused
-from nn.published.tokenizers import load_published
+from nn.published.tokenizers import load_published_tokenizer
 from nn.tokenizers import TRAINED, make_tokenizer, tokenizer_from_json
 from tensorgrad.errors import DataError
 from tests.nn.published.files import (
@@ -118,7 +118,7 @@ def test_half_a_pair_is_refused(kind: str) -> None:
 def test_transformers_reads_what_is_written(tmp_path: Path, kind: str) -> None:
     ours(kind).save_pretrained(tmp_path / "deep" / "folder")
     written = quietly(reference, tmp_path / "deep" / "folder")
-    again = load_published(tmp_path / "deep" / "folder")
+    again = load_published_tokenizer(tmp_path / "deep" / "folder")
     assert again.specials == ours(kind).specials
     for name, number in ours(kind).specials.items():
         assert getattr(written, f"{name}_token_id") == number
@@ -138,7 +138,7 @@ def test_transformers_reads_what_is_written(tmp_path: Path, kind: str) -> None:
 def test_transformers_reads_what_was_made_here(tmp_path: Path, kind: str) -> None:
     tokenizer = make_tokenizer(kind, TEXT, vocab_size=600)
     tokenizer.save_pretrained(tmp_path)
-    written, again = quietly(reference, tmp_path), load_published(tmp_path)
+    written, again = quietly(reference, tmp_path), load_published_tokenizer(tmp_path)
     assert again.vocab_size == len(written) == tokenizer.vocab_size
     alphabet = st.sampled_from(sorted(set(TEXT))) if kind == "char" else whole
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nn.published.tokenizers import load_published
+from nn.published.tokenizers import load_published_tokenizer
 from tensorgrad.errors import DataError
 from tests.nn.published.files import (
     KINDS,
@@ -29,23 +29,25 @@ def test_a_file_stands_for_its_folder(kind: str) -> None:
     for path in made(kind).iterdir():
         side = kind == "marian" and path.name != "source.spm"
         if "config" not in path.name and not side:
-            assert load_published(path).to_json() == json_of(kind)
+            assert load_published_tokenizer(path).to_json() == json_of(kind)
 
 
 def test_gpt_1_is_told_from_gpt_2(tmp_path: Path) -> None:
     for kind, model in (("gpt1", "openai-gpt"), ("gpt2", "gpt2")):
         folder = make(kind, tmp_path / kind)
         (folder / "config.json").unlink()
-        assert load_published(folder).encode("The End").tolist() == (
+        assert load_published_tokenizer(folder).encode("The End").tolist() == (
             ours(kind).encode("The End").tolist()
         )
         for beside in ({"config__json": {"model_type": model}},):
-            assert load_published(write(folder, **beside)).specials == (
+            assert load_published_tokenizer(write(folder, **beside)).specials == (
                 ours(kind).specials
             )
     named = {"tokenizer_config__json": {"tokenizer_class": "OpenAIGPTTokenizer"}}
     folder = write(tmp_path / "gpt1", **named, config__json={})
-    assert load_published(folder).decode([3, 4]) == ours("gpt1").decode([3, 4])
+    assert load_published_tokenizer(folder).decode([3, 4]) == ours("gpt1").decode(
+        [3, 4]
+    )
 
 
 def test_tokens_that_were_added_later(tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_tokens_that_were_added_later(tmp_path: Path) -> None:
         },
         special_tokens_map__json={"sep_token": "<sep>", "mask_token": "<none>"},
     )
-    tokenizer = load_published(folder)
+    tokenizer = load_published_tokenizer(folder)
     assert (tokenizer.pad, tokenizer.sep, tokenizer.mask) == (first, first + 1, None)
     assert tokenizer.vocab_size == first + 2
     assert tokenizer.encode("<pad>", recognise=True).tolist() == [first]
@@ -72,14 +74,14 @@ def test_special_tokens_of_a_lone_tokenizer_json(tmp_path: Path) -> None:
     for kind in ("gpt2", "bert"):
         ours(kind).save_pretrained(tmp_path / kind)
         (tmp_path / kind / "tokenizer_config.json").unlink()
-        lone = load_published(tmp_path / kind / "tokenizer.json")
+        lone = load_published_tokenizer(tmp_path / kind / "tokenizer.json")
         assert lone.specials == ours(kind).specials
 
 
 def test_numbers_of_special_tokens_in_the_models_config(tmp_path: Path) -> None:
     ours("gpt2").save_pretrained(tmp_path)
     write(tmp_path, config__json={"pad_token_id": 5, "sep_token_id": 10_000})
-    tokenizer = load_published(tmp_path)
+    tokenizer = load_published_tokenizer(tmp_path)
     assert (tokenizer.pad, tokenizer.sep) == (5, None)
 
 
@@ -195,7 +197,7 @@ def test_a_damaged_file_is_read_or_refused(
         near = [(how, at**8 if early else at, byte) for how, at, byte in edits]
         path.write_bytes(damaged(whole, near))
         try:
-            tokenizer = load_published(path)
+            tokenizer = load_published_tokenizer(path)
             tokens = tokenizer.encode("The étude [SEP] 你好")
             tokenizer.decode(tokens)
         except DataError as error:
