@@ -117,8 +117,10 @@ def read_text(path: StrPath) -> str:
 
 
 def read_file(path: StrPath) -> bytes:
-    """The bytes of a small file; DataError names it."""
+    """The bytes of a small file; DataError names it, or what stands in its place."""
     try:
+        if other := no_file(Path(path)):
+            raise DataError(f"{path}: {other}, not a file")
         return Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {reason(error)}") from None

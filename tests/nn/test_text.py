@@ -1,6 +1,7 @@
 """Text files: what Python reads, in pieces, and every refusal."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from nn.text import (
     default_corpus,
     json_object,
     read_as,
+    read_file,
     read_text,
     shown,
     write_pieces,
@@ -157,3 +159,10 @@ def test_an_object_is_read_as_json_reads_it(content: dict[str, object]) -> None:
 def test_anything_else_is_no_object(text: str | bytes) -> None:
     with pytest.raises(DataError, match=r"truncated or edited|holds a \w+ where"):
         json_object(text)
+
+
+def test_a_pipe_is_no_file_to_wait_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place, what in ((tmp_path, "a folder"), (tmp_path / "pipe", "or a pipe")):
+        with pytest.raises(DataError, match=f"{what}, not a file"):
+            read_file(place)
