@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .module import Buffer, Module, Parameter
 
 LEAST = 4 << 20  # bytes: NumPy asks for huge pages from there on
-MOST = 2 << 30  # the copy of a larger one would be felt, in time and in memory
+LARGE = 32 << 20  # of a block that large, nearly all lies on huge pages
+MOST = 2 << 30  # the copy of a larger model would be felt, in time and in memory
 LINE = 64  # bytes that each tensor's place is a multiple of
 
 
@@ -22,16 +23,15 @@ def pack(model: Module) -> None:
     has any, of which a core can keep all addresses at hand; for arrays of their own,
     or mapped from a file, it has to look most of them up. Writing a token takes a
     seventh to a fifth less time. What was mapped is read once, and its pages are given
-    back one tensor after the other. Whatever is written to later moves to memory of
-    its own again.
+    back one tensor after the other; what lies in a large block stays there. Whatever is
+    written to later moves to memory of its own again.
     """
-    tensors = [tensor for _, tensor in model._tied(Parameter, Buffer)]
-    blocks = {id(tensor._data.base) for tensor in tensors}
+    tied = model._tied(Parameter, Buffer)
+    tensors = [tensor for _, tensor in tied if not is_settled(tensor._data)]
     sizes = [-(-tensor._data.nbytes // LINE) * LINE for tensor in tensors]
-    packed = len(blocks) == 1 and id(None) not in blocks
-    if packed or not LEAST <= sum(sizes) <= MOST:
+    if not LEAST <= sum(sizes) <= MOST:
         return
-    block = np.empty(sum(sizes), np.uint8)
+    block = np.empty(max(LARGE, sum(sizes)), np.uint8)
     for tensor, size, end in zip(tensors, sizes, np.cumsum(sizes), strict=True):
         old = tensor._data
         place = block[end - size : end][: old.nbytes]
@@ -39,6 +39,15 @@ def pack(model: Module) -> None:
         new[...] = old
         tensor._data = new
         give_back(old)
+
+
+def is_settled(array: NDArray[Any]) -> bool:
+    """Whether it lies in a large block already, so that a copy would gain nothing."""
+    root: Any = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    large = root.flags.owndata and root.nbytes >= LARGE
+    return bool(large and array.flags.c_contiguous)
 
 
 def give_back(array: NDArray[Any]) -> None:

@@ -87,7 +87,7 @@ def test_mapped_weights_are_read_once_and_their_pages_given_back(
 def test_tiny_and_large_models_stay_where_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in ("LEAST", 1 << 20), ("MOST", 1):
+    for name, value in ("LEAST", 1 << 20), ("MOST", 1), ("LARGE", 1):
         monkeypatch.setattr(packing, name, value)
         left = model()
         pack(left)
