@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, init
+from nn import (
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    Module,
+    ModuleList,
+    init,
+    merge_heads,
+    split_heads,
+)
 from nn.activations import ACTIVATIONS
 from nn.attention import DotProductAttention
 from nn.cache import KeyValueCache
@@ -49,13 +59,14 @@ class CausalSelfAttention(Module):
         self, x: Tensor, mask: Any = None, cache: KeyValueCache | None = None
     ) -> Tensor:
         B, T, C = x.shape
-        qkv = self.c_attn(x).reshape(B, T, 3, self.n_head, C // self.n_head)
-        # three of (B, T, H, D) -> (B, H, T, D)
-        q, k, v = [part.transpose(0, 2, 1, 3) for part in tg.unstack(qkv, axis=2)]
-        if cache is not None:  # then also those of the calls before: (B, H, S, D)
+        # three of (B, T, C)
+        q, k, v = tg.unstack(self.c_attn(x).reshape(B, T, 3, C), axis=2)
+        if cache is None:
+            y = self.attend(q, k, v, mask=mask, causal=True, heads=self.n_head)
+        else:  # those of the calls before, too: (B, H, S, D)
+            q, k, v = (split_heads(part, self.n_head) for part in (q, k, v))
             k, v = cache.extend(k, v)
-        heads = self.attend(q, k, v, mask=mask, causal=True)
-        y = heads.transpose(0, 2, 1, 3).reshape(B, T, C)  # (B, H, T, D) -> (B, T, C)
+            y = merge_heads(self.attend(q, k, v, mask=mask, causal=True))
         return self.resid_dropout(self.c_proj(y))
 
 

@@ -9,8 +9,10 @@
 >>> optimizer.step()
 """
 
+from tensorgrad.ops.dot_product_attention import merge_heads, split_heads
+
 from . import init, losses, optim, schedules
-from .attention import MultiHeadAttention, merge_heads, split_heads
+from .attention import MultiHeadAttention
 from .convolution import AvgPool2d, Conv2d, MaxPool2d
 from .layers import (
     GELU,

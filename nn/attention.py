@@ -16,36 +16,18 @@ from numpy.typing import NDArray
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, ShapeError
+from tensorgrad.ops.dot_product_attention import merge_heads, split_heads
 
 from .cache import KeyValueCache
 from .layers import Dropout, Linear, Rng, positive
 from .module import Module
 
 
-def split_heads(x: Any, n_head: int) -> Any:
-    """(..., T, H D) -> (..., H, T, D), without moving an element."""
-    *lead, T, C = x.shape
-    x = tg.reshape(x, shape=(*lead, T, n_head, C // n_head))
-    return tg.transpose(x, axes=swapped(x.ndim))
-
-
-def merge_heads(x: Any) -> Any:
-    """(..., H, T, D) -> (..., T, H D): what split_heads did, undone."""
-    *lead, H, T, D = x.shape
-    x = tg.transpose(x, axes=swapped(x.ndim))
-    return tg.reshape(x, shape=(*lead, T, H * D))
-
-
-def swapped(ndim: int) -> tuple[int, ...]:
-    """The axes, those of heads and time exchanged."""
-    return (*range(ndim - 3), ndim - 2, ndim - 3, ndim - 1)
-
-
 class DotProductAttention(Module):
     """softmax(q k^T / sqrt(D) + mask) v, with dropout on the weights.
 
-    q is (..., T, D), k and v (..., S, D), the result (..., T, D). `mask` and `causal`
-    are those of `tg.attention`; `scale` stands in the place of 1 / sqrt(D).
+    q is (..., T, D), k and v (..., S, D), the result (..., T, D). `mask`, `causal` and
+    `heads` are those of `tg.attention`; `scale` stands in the place of 1 / sqrt(D).
     """
 
     def __init__(
@@ -57,17 +39,37 @@ class DotProductAttention(Module):
         self.watchers: list[Callable[[NDArray[Any]], None]] = []
 
     def forward(
-        self, q: Any, k: Any, v: Any, *, mask: Any = None, causal: bool = False
+        self,
+        q: Any,
+        k: Any,
+        v: Any,
+        *,
+        mask: Any = None,
+        causal: bool = False,
+        heads: int | None = None,
     ) -> Any:
         if self.watchers:
-            weights = self.weights(q, k, mask=mask, causal=causal).data
+            weights = self.weights(q, k, mask=mask, causal=causal, heads=heads).data
             for watch in self.watchers:
                 watch(weights)
-        dropped = self.dropout.mask((*q.shape[:-1], k.shape[-2]), q.dtype)
-        return tg.attention(q, k, v, mask, dropped, causal=causal, scale=self.scale)
+        of_heads = () if heads is None else (heads,)
+        *lead, T, _ = q.shape
+        dropped = self.dropout.mask((*lead, *of_heads, T, k.shape[-2]), q.dtype)
+        settings = {"causal": causal, "scale": self.scale, "heads": heads}
+        return tg.attention(q, k, v, mask, dropped, **settings)
 
-    def weights(self, q: Any, k: Any, *, mask: Any = None, causal: bool = False) -> Any:
+    def weights(
+        self,
+        q: Any,
+        k: Any,
+        *,
+        mask: Any = None,
+        causal: bool = False,
+        heads: int | None = None,
+    ) -> Any:
         """softmax(scale q k^T + mask): (..., T, S), before dropout."""
+        if heads is not None:
+            q, k = split_heads(q, heads), split_heads(k, heads)
         # with the identity in the place of v, the result is the weights themselves
         S = k.shape[-2]
         eye = Tensor(np.broadcast_to(np.eye(S, dtype=q.dtype), (*q.shape[:-2], S, S)))
@@ -156,20 +158,25 @@ class MultiHeadAttention(Module):
         """
         key = query if key is None else key
         value = key if value is None else value
-        q = split_heads(self.query(query), self.n_head)  # (..., H, T, D)
-
-        def keys_and_values() -> tuple[Any, Any]:
-            k, v = self.key(key), self.value(value)
-            return split_heads(k, self.n_head), split_heads(v, self.n_head)
-
-        # (..., H, S, D) each
-        k, v = keys_and_values() if cache is None else cache.update(keys_and_values)
+        q, H = self.query(query), self.n_head
+        if cache is None:
+            k, v, heads = self.key(key), self.value(value), H
+        else:  # it keeps the heads apart: (..., H, S, D)
+            q, heads = split_heads(q, H), None
+            k, v = cache.update(
+                lambda: (
+                    split_heads(self.key(key), H),
+                    split_heads(self.value(value), H),
+                )
+            )
         if mask is not None:
-            mask = with_heads(mask, (*q.shape[:-1], k.shape[-2]))
-        out = self.out(merge_heads(self.attend(q, k, v, mask=mask, causal=causal)))
+            mask = with_heads(mask, (*query.shape[:-2], H, q.shape[-2], k.shape[-2]))
+        settings = {"mask": mask, "causal": causal, "heads": heads}
+        y = self.attend(q, k, v, **settings)
+        out = self.out(y if cache is None else merge_heads(y))
         if not need_weights:
             return out
-        return out, self.attend.weights(q, k, mask=mask, causal=causal)
+        return out, self.attend.weights(q, k, **settings)
 
     def extra_repr(self) -> str:
         return f"{self.out.weight.shape[0]}, n_head={self.n_head}"

@@ -20,6 +20,7 @@ from tensorgrad.graph import wrap
 
 from . import init
 from .module import Module, Parameter
+from .parts import drawn
 from .state import hold
 
 Rng = np.random.Generator | int | None
@@ -177,7 +178,7 @@ class Dropout(Module):
         """What x is multiplied by; None where nothing is dropped."""
         if not self.training or self.p == 0:
             return None
-        kept = passed(self.p, shape, self.rng)
+        kept = drawn(self.rng, shape, lambda rng, shape: passed(self.p, shape, rng))
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
         # a Tensor: a graph may keep it without a copy
         return wrap(np.multiply(kept, scale, dtype=dtype))

@@ -167,7 +167,7 @@ def decay_groups(model: Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-_CHUNK = 1 << 14
+_CHUNK = 1 << 13
 
 
 @np.errstate(over="ignore")

@@ -56,6 +56,8 @@ class TrainerConfig:
     """How many checkpoints to keep, the newest ones."""
     keep_best: bool = False
     """Whether to keep also the weights of the lowest held-out loss, in best/."""
+    threads: int | None = 1
+    """Parts of each batch that run at once, in as many threads; None: if that pays."""
     seed: int = 0
     """Decides the first weights, the order of the data and the dropout."""
 
@@ -70,6 +72,7 @@ class TrainerConfig:
             "log_interval",
             "checkpoint_interval",
             "keep",
+            "threads",
         ):
             self._require(name, lambda x: x >= 1, "1 or more")
         for name in ("warmup_steps", "seed"):

@@ -43,7 +43,9 @@ class RunOptions:
     """Continue the run in --out, or the newest one, with the options it had."""
     plain: bool = False
     """Plain lines instead of a live display."""
-    training: OmitArgPrefixes[TrainerConfig] = field(default_factory=TrainerConfig)
+    training: OmitArgPrefixes[TrainerConfig] = field(
+        default_factory=lambda: TrainerConfig(threads=None)
+    )
 
     def file(self, name: str) -> str | None:
         """The path that an option names, as it is known from everywhere."""

@@ -35,6 +35,7 @@ from .evaluation import Objective, evaluate, evaluating
 from .module import Module
 from .optim import clip_scale, grad_norm
 from .optimizer import Optimizer
+from .parts import backward_in_parts, threads_for
 from .progress import Callback
 from .recipe import TrainerConfig
 from .report import MetricsLog, Record
@@ -58,7 +59,8 @@ class Trainer:
 
     `objective(batch)` gives (the sum of the batch's losses, how many were counted).
     Gradients are sums too, divided by all that a step counted, so that accumulated
-    batches of unequal size equal one large batch. `held_out` is a sequence of
+    batches of unequal size equal one large batch, and so do the parts of one that run
+    at once in several threads, if the config asks for them. `held_out` is a sequence of
     batches. With a `folder`, metrics and checkpoints go there. `about` is what a
     resumed run must agree with, as JSON can hold it: {"model": {...}}.
     """
@@ -91,6 +93,7 @@ class Trainer:
         self._since_best = 0  # evaluations
         self._rate = config.rate()
         self._generators = replay.generators(model)
+        self._threads = threads_for(model, config.threads)
         self._stopping = self._resumed = False
         self._log: MetricsLog | None = None
 
@@ -203,10 +206,11 @@ class Trainer:
         """Add up the gradients; the sum of the losses and how many they were."""
         total, count = 0.0, 0
         for batch in batches:
-            losses, counted = self.objective(batch)
-            losses.backward()
-            total += losses.item()
-            count += counted
+            for losses, counted in backward_in_parts(
+                self.objective, batch, self._threads, self._generators.values()
+            ):
+                total += losses.item()
+                count += counted
         if not count:
             raise DataError(
                 f"step {self.step + 1}: the batch holds nothing that counts in the loss"

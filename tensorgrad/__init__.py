@@ -17,6 +17,7 @@ from .differentiate import backward, grad
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
+from .parallel import backward_each
 from .tensor import Tensor
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "REGISTRY",
     "Tensor",
     "backward",
+    "backward_each",
     "detect_anomaly",
     "enable_grad",
     "errors",

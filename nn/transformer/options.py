@@ -77,6 +77,7 @@ class TrainOptions(RunOptions):
             eps=1e-9,
             weight_decay=0.0,
             keep=5,
+            threads=None,
         )
     )
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import CodeType, FunctionType, MethodType, ModuleType
+from contextvars import ContextVar
+from types import (
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
@@ -85,8 +93,28 @@ def closed_over(f: FunctionType) -> Iterator[Any]:
             continue
 
 
+_copies: ContextVar[Mapping[int, np.random.Generator]] = ContextVar(
+    "the copies to draw from", default=MappingProxyType({})
+)
+
+
+def copies(rngs: Iterable[np.random.Generator]) -> dict[int, np.random.Generator]:
+    """A copy of each, by the id of the original."""
+    return {id(rng): copy.deepcopy(rng) for rng in rngs}
+
+
+def draw_from(those: Mapping[int, np.random.Generator]) -> None:
+    """Let `own` give these, in this context: threads that share a Generator race."""
+    _copies.set(those)
+
+
+def own(rng: np.random.Generator) -> np.random.Generator:
+    """What to draw from in the place of rng, here and now."""
+    return _copies.get().get(id(rng), rng)
+
+
 def states(rngs: Iterable[np.random.Generator]) -> list[State]:
-    return [(rng, rng.bit_generator.state) for rng in rngs]
+    return [(rng, rng.bit_generator.state) for rng in map(own, rngs)]
 
 
 @contextmanager

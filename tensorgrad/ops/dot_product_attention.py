@@ -10,7 +10,7 @@ from ..op import fused
 from .elementwise import where
 from .floats import fast, promoted
 from .probability import softmax
-from .shape import matrix_transpose
+from .shape import matrix_transpose, reshape, transpose
 
 __all__ = [
     "attention",
@@ -18,26 +18,51 @@ __all__ = [
 
 
 @fused
-def attention(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None):
+def attention(
+    q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None, heads=None
+):
     """softmax(q @ k.T * scale + mask) @ v
 
     q is (..., T, D), k (..., S, D), v (..., S, E) and the result (..., T, E).
     `mask` broadcasts to (..., T, S): booleans, True where a query may look, or
     numbers that are added. `causal` lets query t see the keys up to t + S - T. A row
     that may look nowhere gives zeros. `dropout_mask` multiplies the weights. `scale`
-    is 1 / sqrt(D) by default. Source: Vaswani et al., Attention Is All You Need,
-    section 3.2.1, arXiv 1706.03762.
+    is 1 / sqrt(D) by default. With `heads`, the last axes hold so many heads side by
+    side, (..., T, heads D) and so on, and the masks are for (..., heads, T, S). Source:
+    Vaswani et al., Attention Is All You Need, section 3.2, arXiv 1706.03762.
 
     >>> attention(Tensor([[1.0]]), Tensor([[0.0], [0.0]]), Tensor([[1.0], [3.0]]))
     Tensor([[2.]], dtype=float32)
     """
+    if heads is not None:
+        q, k, v = split_heads(q, heads), split_heads(k, heads), split_heads(v, heads)
     scores = (q @ matrix_transpose(k)) * _scale(q, scale)
     if mask is not None:
         scores = where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
     if causal:
         scores = where(causal_mask(*scores.shape[-2:]), scores, -np.inf)
     weights = softmax(scores)
-    return (weights if dropout_mask is None else weights * dropout_mask) @ v
+    out = (weights if dropout_mask is None else weights * dropout_mask) @ v
+    return out if heads is None else merge_heads(out)
+
+
+def split_heads(x, heads):
+    """(..., T, H D) -> (..., H, T, D), without moving an element."""
+    *lead, T, C = x.shape
+    x = reshape(x, shape=(*lead, T, heads, C // heads))
+    return transpose(x, axes=_swapped(x.ndim))
+
+
+def merge_heads(x):
+    """(..., H, T, D) -> (..., T, H D): what split_heads did, undone."""
+    *lead, H, T, D = x.shape
+    x = transpose(x, axes=_swapped(x.ndim))
+    return reshape(x, shape=(*lead, T, H * D))
+
+
+def _swapped(ndim):
+    """The axes, those of heads and time exchanged."""
+    return (*range(ndim - 3), ndim - 2, ndim - 3, ndim - 1)
 
 
 def _scale(q, scale):
@@ -50,7 +75,10 @@ def causal_mask(t, s):
 
 
 @attention.forward
-def _(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None):
+def _(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None, heads=None):
+    if heads is not None:
+        _check_heads(heads, q, k, v)
+        q, k, v = split_heads(q, heads), split_heads(k, heads), split_heads(v, heads)
     together = q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
     if not together or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise ShapeError(
@@ -64,7 +92,16 @@ def _(q, k, v, mask=None, dropout_mask=None, *, causal=False, scale=None):
     out, log_normaliser = fast("attention", q4)(
         q4, k4, v4, mask4, drop4, causal, _scale(q, scale)
     )
-    return out.reshape(*q.shape[:-1], v.shape[-1]), log_normaliser
+    out = out.reshape(*q.shape[:-1], v.shape[-1])
+    return out if heads is None else merge_heads(out), log_normaliser
+
+
+def _check_heads(heads, *xs):
+    for x in xs:
+        if heads < 1 or x.ndim < 2 or x.shape[-1] % heads:
+            raise ShapeError(
+                f"attention: {heads} heads can't share the last axis of {x.shape}"
+            )
 
 
 def _check_mask(mask, scores):
@@ -97,10 +134,18 @@ def _fold(ones, x):
 
 
 @attention.backward
-def _(g, q, k, v, mask, dropout_mask, out, log_normaliser, causal, scale):
-    xs = promoted(q, k, v)
-    q4, k4, v4, mask4, drop4, g4, out4 = _four_axes(*xs, mask, dropout_mask, g, out)
-    gq, gk, gv = kernel("attention_backward", q4)(
-        g4, q4, k4, v4, out4, log_normaliser, mask4, drop4, causal, _scale(q, scale)
+def _(g, q, k, v, mask, dropout_mask, out, log_normaliser, causal, scale, heads):
+    xs = [*promoted(q, k, v), g, out]
+    if heads is not None:
+        xs = [split_heads(x, heads) for x in xs]
+    q4, k4, v4, mask4, drop4, g4, out4 = _four_axes(
+        *xs[:3], mask, dropout_mask, *xs[3:]
     )
-    return [gq.reshape(q.shape), gk.reshape(k.shape), gv.reshape(v.shape), None, None]
+    scale = _scale(xs[0], scale)
+    found = kernel("attention_backward", q4)(
+        g4, q4, k4, v4, out4, log_normaliser, mask4, drop4, causal, scale
+    )
+    found = [gx.reshape(x.shape) for gx, x in zip(found, xs, strict=False)]
+    if heads is not None:
+        found = [merge_heads(gx) for gx in found]
+    return [*found, None, None]

@@ -9,10 +9,13 @@ import numpy as np
 import nn
 import tensorgrad as tg
 from gpt import GPT, GPTConfig
+from gpt.objective import objective
 from nn import optim
 from nn.pair_batches import PairBatch
+from nn.parts import backward_in_parts, threads_for
+from nn.replay import generators
 from nn.transformer import Transformer, TransformerConfig
-from nn.transformer.translation import objective
+from nn.transformer.translation import objective as translation_objective
 
 from .pairs import pairs_of_tokens
 
@@ -37,13 +40,15 @@ def gpt_step(
     tokens = np.random.default_rng(0).integers(vocab_size, size=(batch, block_size + 1))
     x, y = tokens[:, :-1], tokens[:, 1:]
 
+    losses, threads = objective(model), threads_for(model, None)
+
     def step() -> float:
-        _, loss = model(x, y)
         optimizer.zero_grad()
-        loss.backward()
-        norm = optim.grad_norm(model.parameters())
-        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
-        return loss.item()
+        outs = backward_in_parts(losses, (x, y), threads)
+        loss, count = sum(out.item() for out, _ in outs), y.size
+        norm = optim.grad_norm(model.parameters()) / count
+        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
+        return loss / count
 
     return step
 
@@ -70,12 +75,14 @@ def encoder_decoder_step(
     optimizer = optim.AdamW(
         model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9, weight_decay=0.0
     )
-    losses, batch = objective(model, 0.1), PairBatch(*pairs_of_tokens(vocab_size))
+    losses, threads = translation_objective(model, 0.1), threads_for(model, None)
+    batch = PairBatch(*pairs_of_tokens(vocab_size))
+    rngs = generators(model).values()
 
     def step() -> float:
-        loss, count = losses(batch)
         optimizer.zero_grad()
-        loss.backward()
+        outs = backward_in_parts(losses, batch, threads, rngs)
+        loss, count = (sum(column) for column in zip(*outs, strict=True))
         norm = optim.grad_norm(model.parameters()) / count
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
         return loss.item() / count

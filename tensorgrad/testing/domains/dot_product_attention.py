@@ -13,7 +13,10 @@ from .draws import Constant, Domain, bools, sizes, uniform
 def attentions(draw: Any) -> Any:
     lead = draw(st.sampled_from([(), (2,), (2, 3), (0, 2), (2, 1, 2)]))
     t, s, d, e = (draw(sizes) for _ in "tsde")
-    q, k, v = (uniform(draw, (*lead, *ends)) for ends in ((t, d), (s, d), (s, e)))
+    heads = draw(st.sampled_from([None, None, 1, 2]))
+    ends = [(n, width * (heads or 1)) for n, width in ((t, d), (s, d), (s, e))]
+    q, k, v = (uniform(draw, (*lead, *end)) for end in ends)
+    lead = lead if heads is None else (*lead, heads)
     mask_shape = draw(st.sampled_from([(t, s), (s,), (t, 1), (*lead, t, s)]))
     allowed = bools(draw, mask_shape, 0.6)
     added = uniform(draw, mask_shape).view(Constant)
@@ -24,9 +27,36 @@ def attentions(draw: Any) -> Any:
     return [q, k, v, chosen[mask], dropout], {
         "causal": draw(st.booleans()),
         "scale": draw(st.sampled_from([None, 0.7])),
+        "heads": heads,
     }
 
 
+def in_heads(attention: Any) -> Any:
+    """The same, also of heads that lie side by side in the last axis."""
+
+    def attend(
+        q: Any,
+        k: Any,
+        v: Any,
+        mask: Any,
+        dropout: Any,
+        causal: Any,
+        scale: Any,
+        heads: Any,
+    ) -> Any:
+        if heads is None:
+            return attention(q, k, v, mask, dropout, causal, scale)
+        q, k, v = (
+            x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads).swapaxes(-2, -3)
+            for x in (q, k, v)
+        )
+        out = attention(q, k, v, mask, dropout, causal, scale).swapaxes(-2, -3)
+        return out.reshape(*out.shape[:-2], heads * out.shape[-1])
+
+    return attend
+
+
+@in_heads
 def attention(
     q: Any, k: Any, v: Any, mask: Any, dropout_mask: Any, causal: bool, scale: Any
 ) -> Any:

@@ -5,6 +5,8 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from tensorgrad.testing.domains.dot_product_attention import in_heads
+
 from .reduce import log_softmax
 from .shape import pad
 
@@ -19,6 +21,7 @@ def cross_entropy(
     return -anp.sum(wanted * log_softmax(logits, -1), -1) * counted
 
 
+@in_heads
 def attention(
     q: Any, k: Any, v: Any, mask: Any, dropout_mask: Any, causal: bool, scale: Any
 ) -> Any:

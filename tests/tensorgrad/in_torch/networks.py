@@ -7,6 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from tensorgrad.testing.domains.dot_product_attention import in_heads
+
 
 def losses(logits: Any, targets: Any, ignore_index: int, label_smoothing: float) -> Any:
     found = F.cross_entropy(
@@ -19,6 +21,7 @@ def losses(logits: Any, targets: Any, ignore_index: int, label_smoothing: float)
     return found.reshape(targets.shape)
 
 
+@in_heads
 def attention(
     q: Any, k: Any, v: Any, mask: Any, dropout_mask: Any, causal: bool, scale: Any
 ) -> Any:

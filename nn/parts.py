@@ -1,0 +1,128 @@
+"""A batch in parts, whose forward and backward passes run at once, each in a thread.
+
+Sums of losses make that exact: the gradients of the parts add up to the batch's.
+Random masks are drawn for the whole batch, and each part takes its rows of them. So a
+step is the same to rounding however many threads there are, and a fixed number
+repeats it to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tensorgrad as tg
+from tensorgrad import Tensor
+from tensorgrad.errors import ConfigError
+from tensorgrad.functional.randomness import copies, draw_from, own
+from tensorgrad.parallel import can_limit_blas, processors
+
+if TYPE_CHECKING:
+    from .module import Module
+
+MOST = 4  # processors, up to which a thread for each pays: see docs/performance.md
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a batch a part holds."""
+
+    start: int
+    stop: int
+    of: int
+
+
+_rows: ContextVar[Rows | None] = ContextVar("the rows of this part", default=None)
+
+
+def backward_in_parts(
+    objective: Callable[[Any], tuple[Tensor, int]],
+    batch: Any,
+    threads: int,
+    rngs: Iterable[np.random.Generator] = (),
+) -> list[tuple[Tensor, int]]:
+    """`objective` and `backward()` for so many parts of a batch at once; what it gave.
+
+    `objective(batch)` is (the sum of the losses, how many). A batch is an array, or a
+    tuple, list or dict of arrays with a row for each example; any other stays whole.
+    `rngs` are the Generators of the model's dropout.
+    """
+    parts = split(batch, threads)
+    # a replay of a checkpoint rewinds them: each part has its own
+    of_part = [copies(rngs) for _ in parts] if len(parts) > 1 else [{}]
+
+    def losses(i: int) -> tuple[Tensor, int]:
+        rows, part = parts[i]
+        _rows.set(rows)  # these two hold for the backward pass, too, and end with it
+        draw_from(of_part[i])
+        return objective(part)
+
+    found: list[tuple[Tensor, int]] = tg.backward_each(
+        losses, range(len(parts)), threads=threads
+    )
+    for rng in rngs if len(parts) > 1 else ():
+        rng.bit_generator.state = of_part[0][id(rng)].bit_generator.state
+    return found
+
+
+def drawn(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    draw: Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]],
+) -> NDArray[Any]:
+    """draw(rng, shape); in a part, its rows of what is drawn for the whole batch."""
+    rows = _rows.get()
+    if rows is None or not shape or shape[0] != rows.stop - rows.start:
+        return draw(own(rng), shape)
+    return draw(own(rng), (rows.of, *shape[1:]))[rows.start : rows.stop]
+
+
+def split(batch: Any, n: int) -> list[tuple[Rows | None, Any]]:
+    """The batch in up to n parts, each with the rows it holds; else the whole."""
+    arrays = list(batch.values()) if isinstance(batch, dict) else batch
+    arrays = list(arrays) if isinstance(arrays, list | tuple) else [arrays]
+    lengths = {
+        x.shape[0] if isinstance(x, np.ndarray | Tensor) and x.ndim else None
+        for x in arrays
+    }
+    B = lengths.pop() if len(lengths) == 1 else None
+    if n == 1 or not B or B == 1:
+        return [(None, batch)]
+    ends = np.linspace(0, B, min(n, B) + 1).astype(int).tolist()
+    pairs = pairwise(ends)
+    return [(Rows(*pair, B), _cut(batch, slice(*pair))) for pair in pairs]
+
+
+def _cut(batch: Any, rows: slice) -> Any:
+    if isinstance(batch, dict):
+        return {name: x[rows] for name, x in batch.items()}
+    if hasattr(batch, "_fields"):  # a named tuple
+        return type(batch)(*[x[rows] for x in batch])
+    if isinstance(batch, list | tuple):
+        return type(batch)([x[rows] for x in batch])
+    return batch[rows]
+
+
+def threads_for(model: Module, threads: int | None) -> int:
+    """How many threads to train it in: as many as asked for, or None, as pay.
+
+    ConfigError for several and a batch norm, whose statistics are the whole batch's.
+    """
+    from .norms import BatchNorm
+
+    whole = any(isinstance(module, BatchNorm) for module in model.modules())
+    if whole and threads is not None and threads > 1:
+        raise ConfigError(
+            f"threads={threads}: a batch norm needs the whole batch, so it can't be "
+            "split. Set threads=1"
+        )
+    if threads is not None:
+        return threads
+    found = processors()
+    return found if not whole and can_limit_blas() and found <= MOST else 1

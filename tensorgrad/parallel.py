@@ -1,0 +1,211 @@
+"""Several backward passes at once, each in a thread of its own: parts of a batch.
+
+Threads inside every op would have to meet again after each, a hundred times a step.
+Parts of a batch meet once, when their gradients are added up.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+import numpy as np
+
+from .differentiate import seed
+from .errors import ConfigError
+from .graph import Node, walk, wrap
+
+_inside: ContextVar[bool] = ContextVar("inside a part", default=False)
+
+
+def backward_each(
+    function: Callable[[Any], Any],
+    parts: Iterable[Any],
+    *,
+    threads: int | None = None,
+) -> list[Any]:
+    """`function(part)` and its `backward()` for each part, in several threads at once.
+
+    It does what this loop does, to the last bit, however many threads there are:
+
+        for part in parts:
+            function(part).backward()
+
+    except that no `.grad` changes if a part raises. `function` gives a loss, or a
+    tuple that begins with one; all of them are returned, in order. The losses should
+    be sums, so that their gradients add up to those of the whole batch. What else
+    `function` changes it shares between threads: draw random numbers before. (Context
+    variables that it sets hold until the end of its backward pass.)
+
+    There are as many threads as processors unless `threads` says otherwise. While they
+    run, each product of matrices takes one thread (with the extra `fast`, which has
+    threadpoolctl), and the gradients of every part wait for those of the parts before:
+    that takes at most the memory of another set of them for each thread.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> points = [np.array([1.0, 0.0]), np.array([1.0, 3.0])]
+    >>> losses = backward_each(lambda x: (w * x).sum(), points, threads=2)
+    >>> w.grad, [loss.item() for loss in losses]
+    (Tensor([2., 3.], dtype=float32), [1.0, 7.0])
+    """
+    parts = list(parts)
+    if threads is not None and threads < 1:
+        raise ConfigError(f"backward_each: threads={threads} must be 1 or more")
+    threads = min(threads or processors(), len(parts))
+    work = Work(function, parts)
+    if threads <= 1 or _inside.get():
+        work.run()
+    else:
+        pool = _pool(threads - 1)
+        with single_threaded_blas():
+            others = [
+                pool.submit(copy_context().run, work.run) for _ in range(threads - 1)
+            ]
+            try:
+                work.run()
+            finally:  # not before all have stopped
+                wait(others)
+    return work.finish()
+
+
+class Work:
+    """The parts still to be done, and the gradients of those that are."""
+
+    def __init__(self, function: Callable[[Any], Any], parts: list[Any]) -> None:
+        self.function, self.parts = function, parts
+        self.lock = threading.Lock()
+        self.todo = iter(range(len(parts)))
+        self.outs: dict[int, Any] = {}
+        self.error: tuple[int, BaseException] | None = None
+        self.sums: dict[Node, Any] = {}
+        # of each leaf: the part whose gradient is added next, and those that came early
+        self.turns: dict[Node, int] = {}
+        self.early: dict[Node, dict[int, Any]] = {}
+
+    def run(self) -> None:
+        """Do part after part, until none is left."""
+        token = _inside.set(True)
+        try:
+            while (i := self._next()) is not None:
+                try:
+                    copy_context().run(self._do, i)
+                except BaseException as error:
+                    self._fail(i, error)
+        finally:
+            _inside.reset(token)
+
+    def _next(self) -> int | None:
+        with self.lock:
+            return None if self.error else next(self.todo, None)
+
+    def _fail(self, i: int, error: BaseException) -> None:
+        with self.lock:
+            if self.error is None or i < self.error[0]:
+                self.error = i, error
+
+    def _do(self, i: int) -> None:
+        out = self.function(self.parts[i])
+        loss = out[0] if type(out) is tuple else out
+        for node, g, gradients in walk([seed(loss, None, False)]):
+            del gradients  # held until the next step, it would make them look shared
+            if node.tensor is not None:
+                own = g if node.op is None else np.array(g)
+                with self.lock:
+                    self.early.setdefault(node, {})[i] = own
+                    self._add_up(node)
+            del g
+        with self.lock:
+            self.outs[i] = out
+            for node in self.early:
+                self._add_up(node)
+
+    def _add_up(self, node: Node) -> None:
+        """Add what has come whose turn it is: the order decides the rounding."""
+        early, turn = self.early[node], self.turns.get(node, 0)
+        while turn in early or turn in self.outs:
+            if turn in early:
+                self._add(node, early.pop(turn))
+            turn += 1
+        self.turns[node] = turn
+
+    def _add(self, node: Node, g: Any) -> None:
+        if node in self.sums:
+            self.sums[node] += g
+            return
+        tensor = node.tensor and node.tensor()
+        old = None if tensor is None else tensor._grad
+        self.sums[node] = g if old is None else old._data + g
+
+    def finish(self) -> list[Any]:
+        """What the function gave, once every leaf has its gradient."""
+        if self.error is not None:
+            raise self.error[1]
+        for node, g in self.sums.items():
+            tensor = node.tensor and node.tensor()
+            if tensor is not None:
+                tensor._grad = wrap(g)
+        return [self.outs[i] for i in range(len(self.parts))]
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "backward_each")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+# --- BLAS's own threads
+
+_blas_lock = threading.Lock()
+_blas_users = 0
+_blas_before: list[tuple[Any, int]] = []
+
+
+@functools.cache
+def _blas() -> list[Any]:
+    """The BLAS libraries in this process, which can be told how many threads to use."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return []
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+def can_limit_blas() -> bool:
+    """Whether products of matrices can be kept to one thread each."""
+    return bool(_blas())
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """One thread for each product of matrices, inside; then as many as before."""
+    global _blas_users
+    with _blas_lock:
+        _blas_users += 1
+        if _blas_users == 1:
+            _blas_before[:] = [(blas, blas.get_num_threads()) for blas in _blas()]
+            for blas, _ in _blas_before:
+                blas.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if not _blas_users:
+                for blas, threads in _blas_before:
+                    blas.set_num_threads(threads)

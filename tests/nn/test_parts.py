@@ -1,0 +1,124 @@
+"""Batches in parts: cut by rows, with the masks of the whole batch."""
+
+from typing import Any, NamedTuple
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+import tensorgrad as tg
+from nn import BatchNorm1d, Dropout, Linear, Module, MultiHeadAttention, Sequential
+from nn.parts import backward_in_parts, drawn, split, threads_for
+from nn.replay import generators
+from tensorgrad import Tensor
+from tensorgrad.errors import ConfigError
+from tensorgrad.functional import checkpoint
+
+
+class Pair(NamedTuple):
+    x: Any
+    y: Any
+
+
+X = np.arange(30.0).reshape(10, 3)
+
+
+@given(st.integers(1, 12), st.integers(0, 10))
+def test_the_parts_are_the_batch(n: int, B: int) -> None:
+    x, y = X[:B], np.arange(B)
+    for batch in (x, (x, y), [x, y], {"x": x, "y": y}, Pair(x, y), Tensor(x)):
+        parts = split(batch, n)
+        assert len(parts) == max(1, min(n, B))
+        assert all(type(part) is type(batch) for _, part in parts)
+        if len(parts) == 1:
+            assert parts[0] == (None, batch) or parts[0][1] is batch
+            continue
+        firsts = [np.asarray(first(part)) for _, part in parts]
+        np.testing.assert_array_equal(np.concatenate(firsts), x)
+        assert [(r.start, r.stop, r.of) for r, _ in parts if r] == [
+            (int(p[0, 0]) // 3, int(p[-1, 0]) // 3 + 1, B) for p in firsts
+        ]
+
+
+def first(part: Any) -> Any:
+    if isinstance(part, dict):
+        return part["x"]
+    return part[0] if isinstance(part, tuple | list) else part
+
+
+@pytest.mark.parametrize(
+    "batch", [(X, X[:3]), (X, 1), "text", None, (), X[0, 0], [X[0], X]], ids=str
+)
+def test_what_has_no_rows_stays_whole(batch: Any) -> None:
+    [(rows, whole)] = split(batch, 2)
+    assert rows is None
+    assert whole is batch
+
+
+class Net(Module):
+    """Dropout on channels, on attention's weights, and inside a checkpoint."""
+
+    def __init__(self, p: float, recompute: bool) -> None:
+        rng = np.random.default_rng(0)
+        self.attention = MultiHeadAttention(4, 2, dropout=p, rng=rng)
+        self.drop = Dropout(p, rng=rng)
+        self.out = Sequential(Linear(4, 4, rng=1), Dropout(p, rng=3), tg.tanh)
+        self.recompute = recompute
+        self.to(np.float64)
+
+    def forward(self, x: Any) -> Any:
+        x = self.drop(self.attention(x, causal=True))
+        return checkpoint(self.out, x) if self.recompute else self.out(x)
+
+
+@given(st.integers(1, 5), st.integers(1, 7), st.sampled_from([0.0, 0.4]), st.booleans())
+def test_a_step_is_the_same_in_any_number_of_parts(
+    threads: int, B: int, p: float, recompute: bool
+) -> None:
+    x = np.random.default_rng(1).normal(size=(B, 3, 4))
+    found = []
+    for n in (1, threads):
+        model = Net(p, recompute)
+        rngs = generators(model).values()
+
+        def losses(batch: Any, model: Module = model) -> Any:
+            y = model(Tensor(batch))
+            return (y * y).sum(), len(batch)
+
+        outs = backward_in_parts(losses, x, n, rngs)
+        grads = [q.grad.data for q in model.parameters()]
+        total, count = sum(o[0].item() for o in outs), sum(o[1] for o in outs)
+        after = [rng.random() for rng in rngs]
+        found.append((grads, total, count, after))
+    (grads, total, count, after), (parted, sum_of_parts, counted, then) = found
+    for one, other in zip(grads, parted, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-12)
+    assert sum_of_parts == pytest.approx(total, rel=1e-12)
+    assert (counted, then) == (count, after)
+
+
+def test_outside_a_part_a_generator_is_drawn_from_itself() -> None:
+    one, other = np.random.default_rng(0), np.random.default_rng(0)
+    found = drawn(one, (3, 2), lambda rng, shape: rng.random(shape))
+    np.testing.assert_array_equal(found, other.random((3, 2)))
+
+
+def test_a_batch_norm_keeps_the_batch_whole() -> None:
+    model = Sequential(Linear(2, 2), BatchNorm1d(2))
+    assert threads_for(model, None) == threads_for(model, 1) == 1
+    with pytest.raises(ConfigError, match="threads=2: a batch norm"):
+        threads_for(model, 2)
+    assert threads_for(Linear(2, 2), 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("processors", "limits", "expected"),
+    [(1, True, 1), (2, True, 2), (4, True, 4), (64, True, 1), (2, False, 1)],
+)
+def test_threads_are_as_many_as_pay(
+    processors: int, limits: bool, expected: int, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("nn.parts.processors", lambda: processors)
+    monkeypatch.setattr("nn.parts.can_limit_blas", lambda: limits)
+    assert threads_for(Linear(2, 2), None) == expected
