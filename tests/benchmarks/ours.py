@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +12,25 @@ import tensorgrad as tg
 from gpt import GPT, GPTConfig
 from nn import optim
 from nn.pair_batches import PairBatch
-from nn.transformer import Transformer, TransformerConfig
+from nn.transformer import (
+    Bert,
+    BertConfig,
+    BertForMaskedLM,
+    Transformer,
+    TransformerConfig,
+)
 from nn.transformer.translation import objective
 
-from .pairs import pairs_of_tokens
+from .programs import (
+    OPS_IN_CHAIN,
+    blocks_of_tokens,
+    images,
+    masked_tokens,
+    pairs_of_tokens,
+    queries_keys_values,
+)
 
 Step = Callable[[], object]
-
-OPS_IN_CHAIN = 50
 
 
 def gpt_step(
@@ -28,24 +40,31 @@ def gpt_step(
     block_size: int,
     vocab_size: int,
     batch: int,
+    bias: bool = False,
+    dropout: float = 0.0,
 ) -> Step:
     """A training step of a GPT on one batch of random tokens; returns its loss."""
     tg.keep_freed_memory()
-    config = GPTConfig(block_size, vocab_size, n_layer, n_head, n_embd, bias=False)
+    config = GPTConfig(block_size, vocab_size, n_layer, n_head, n_embd, dropout, bias)
     model = GPT(config)
     optimizer = optim.AdamW(optim.decay_groups(model, 0.1), lr=1e-3, betas=(0.9, 0.99))
-    tokens = np.random.default_rng(0).integers(vocab_size, size=(batch, block_size + 1))
-    x, y = tokens[:, :-1], tokens[:, 1:]
+    x, y = blocks_of_tokens(vocab_size, batch, block_size)
 
     def step() -> float:
-        _, loss = model(x, y)
         optimizer.zero_grad()
-        loss.backward()
+        loss = add_gradients(model, x, y)
         norm = optim.grad_norm(model.parameters())
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
-        return loss.item()
+        return loss
 
     return step
+
+
+def add_gradients(model: GPT, x: np.ndarray, y: np.ndarray) -> float:
+    """Add the gradients of the mean loss, as a training step does; the loss."""
+    _, loss = model(x, y)
+    loss.backward()
+    return loss.item()
 
 
 def encoder_decoder_step(
@@ -79,6 +98,35 @@ def encoder_decoder_step(
         norm = optim.grad_norm(model.parameters()) / count
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
         return loss.item() / count
+
+    return step
+
+
+def bert_step(
+    n_layer: int, n_head: int, d_model: int, vocab_size: int, batch: int, T: int
+) -> Step:
+    """A training step of a BERT on one batch of hidden tokens; its mean loss."""
+    tg.keep_freed_memory()
+    config = BertConfig(
+        d_model,
+        n_head,
+        4 * d_model,
+        n_layer=n_layer,
+        vocab_size=vocab_size,
+        max_length=T,
+        pooler=False,
+    )
+    model = BertForMaskedLM(Bert(config))
+    optimizer = optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01)
+    tokens, places, hidden = masked_tokens(vocab_size, batch, T)
+
+    def step() -> float:
+        loss = nn.losses.cross_entropy(model(tokens, places=places), hidden)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = optim.grad_norm(model.parameters())
+        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
+        return loss.item()
 
     return step
 
@@ -125,3 +173,63 @@ def op() -> Step:
         x.backward(g)
 
     return step
+
+
+def convolutions_step(batch: int) -> Step:
+    """A step of SGD: two convolutions, each pooled, and a linear layer on images."""
+    tg.keep_freed_memory()
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1, rng=rng),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1, rng=rng),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, 10, rng=rng),
+    )
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    pixels, classes = images(batch)
+    pixels = tg.Tensor(pixels)
+
+    def step() -> float:
+        loss = nn.losses.cross_entropy(model(pixels), classes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def attention(T: int) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """Causal attention alone: forward, and backward from what that returns."""
+    *arrays, g = queries_keys_values(T)
+    inputs = [tg.Tensor(array, requires_grad=True) for array in arrays]
+
+    def forward() -> Any:
+        return tg.attention(*inputs, causal=True)
+
+    def backward(out: Any) -> None:
+        out.backward(g)
+        for x in inputs:
+            x.grad = None
+
+    return forward, backward
+
+
+def attention_step(T: int) -> Step:
+    forward, backward = attention(T)
+    return lambda: backward(forward())
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "op": op,
+    "mlp": mlp_step,
+    "gpt": gpt_step,
+    "encoder-decoder": encoder_decoder_step,
+    "bert": bert_step,
+    "convolutions": convolutions_step,
+    "attention": attention_step,
+}
