@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -62,6 +63,4 @@ def slopes(sizes: Sequence[float], values: Sequence[float]) -> list[float]:
     [5.0, 7.0]
     """
     points = list(zip(sizes, values, strict=True))
-    return [
-        (b - a) / (y - x) for (x, a), (y, b) in zip(points, points[1:], strict=False)
-    ]
+    return [(b - a) / (y - x) for (x, a), (y, b) in itertools.pairwise(points)]

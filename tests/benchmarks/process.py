@@ -6,6 +6,7 @@ process. The loss is that over all held-out tokens, as each logs it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import statistics
@@ -70,7 +71,7 @@ def watched(command: Sequence[str]) -> tuple[float, float]:
 def logged(records: Sequence[dict[str, float]]) -> tuple[int, float, float, float]:
     """(steps, seconds, seconds of the median step, last loss) of metrics.jsonl."""
     seconds = [0.0, *(record["seconds"] for record in records)]
-    steps = [b - a for a, b in zip(seconds, seconds[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(seconds)]
     last = records[-1]
     return (
         int(last["step"]),

@@ -48,10 +48,10 @@ def show(
         row([title, *cells, *(memory_text(measured.peaks[side]) for side in columns)])
     if of_rate and any(counts.flops(name) for name in titles):
         print(
-            "\nThe share: operations in a step's matrix products (6 a weight and token; "
-            "attention's for\nthe pairs alone that the causal mask leaves) a second, "
-            f"over NumPy's float32 product of\n{counts.PRODUCT} x {counts.PRODUCT}, "
-            "measured in turns with the step."
+            "\nThe share: operations in a step's matrix products (6 a weight and token, "
+            "and\nattention's for the pairs that the causal mask leaves) a second, over "
+            f"NumPy's\nfloat32 product, {counts.PRODUCT} x {counts.PRODUCT}, measured in "
+            "turns with the step."
         )
 
 
