@@ -12,6 +12,11 @@ from .tables import Options, head, memory_text, ratio_text, row, time_text
 
 PACKAGES = {"torch": "torch==2.13.0", "transformers": "'transformers>=5,<6'"}
 
+SHARE = f"""
+The share: operations in a step's matrix products (6 a weight and token, and for
+attention those of the pairs that the causal mask leaves) a second, over NumPy's float32
+product, {counts.PRODUCT} x {counts.PRODUCT}, measured in turns with the step."""
+
 
 def installed(peer: str) -> bool:
     """Whether the other side is there; what to install is printed where it isn't."""
@@ -47,12 +52,7 @@ def show(
             cells.append(share_text(name, ours, measured))
         row([title, *cells, *(memory_text(measured.peaks[side]) for side in columns)])
     if of_rate and any(counts.flops(name) for name in titles):
-        print(
-            "\nThe share: operations in a step's matrix products (6 a weight and token, "
-            "and\nattention's for the pairs that the causal mask leaves) a second, over "
-            f"NumPy's\nfloat32 product, {counts.PRODUCT} x {counts.PRODUCT}, measured in "
-            "turns with the step."
-        )
+        print(SHARE)
 
 
 def share_text(name: str, ours: str, measured: Measured) -> str:
