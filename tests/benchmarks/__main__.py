@@ -1,64 +1,164 @@
-"""Time and memory against PyTorch's eager mode and Hugging Face's generate; hvp against
-grad; a token against the memory's speed: tables out."""
+"""Time and memory beside PyTorch's eager mode and Hugging Face's generate.
+
+Also hvp beside grad, a token beside the memory's speed, how a step grows, and whole
+training runs. Each name is a table, or a row of one; the default is all of them.
+"""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import multiprocessing
 import platform
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from . import generation, hvp, pairs
+from . import generation, growth, hvp, process, programs, quick, training
+from .pairs import apart
+from .tables import Options, head, row
 
-PACKAGES = {"torch": "torch==2.13.0", "transformers": "'transformers>=5,<6'"}
+
+class Table(NamedTuple):
+    """Rows by name, and what prints some of them."""
+
+    about: str
+    titles: dict[str, str]
+    show: Callable[[dict[str, str], Options], None]
+
+
+def steps(titles: dict[str, str], options: Options) -> None:
+    training.show(titles, options)
+
+
+def steps_in_numpy(titles: dict[str, str], options: Options) -> None:
+    training.show(titles, options, ours="numpy")
+
+
+def writing(titles: dict[str, str], options: Options) -> None:
+    training.show(titles, options, peer="transformers", of_rate=False)
+
+
+def reading(titles: dict[str, str], options: Options) -> None:
+    head("", "a token", "reading the weights", "reading / token")
+    for title in titles.values():
+        row([title, *apart(generation.compare_reading, options.rounds)])
+
+
+def products(titles: dict[str, str], options: Options) -> None:
+    head("", "gradient", "Hessian-vector product", "product / gradient")
+    for name, title in titles.items():
+        row([title, *apart(hvp.compare, name, options.rounds, options.burst)])
+
+
+def growths(titles: dict[str, str], options: Options) -> None:
+    for name in titles:
+        growth.show(name, options)
+
+
+def processes(titles: dict[str, str], options: Options) -> None:
+    process.show(options)
+
+
+def titles_of(rows: dict[str, programs.Program]) -> dict[str, str]:
+    return {name: program.title for name, program in rows.items()}
+
+
+TABLES = {
+    "training": Table("steps", titles_of(programs.TRAINING), steps),
+    "others": Table(
+        "steps of other sizes and kinds", titles_of(programs.OTHERS), steps
+    ),
+    "numpy": Table(
+        "steps in NumPy alone, without kernels",
+        titles_of(programs.NUMPY),
+        steps_in_numpy,
+    ),
+    "writing": Table("a written token", generation.TITLES, writing),
+    "reading": Table("a token and the memory's speed", generation.READING, reading),
+    "hvp": Table("Hessian-vector products", hvp.TITLES, products),
+    "growth": Table("how time and memory grow", growth.TITLES, growths),
+    "process": Table("whole runs, from outside", process.TITLES, processes),
+}
+
+
+def chosen(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """{table: {row: title}} for names of tables and rows; all where none is named.
+
+    KeyError for a name that is neither.
+    """
+    known = {row for table in TABLES.values() for row in table.titles}
+    for name in names:
+        if name not in TABLES and name not in known:
+            raise KeyError(name)
+    found = {}
+    for key, table in TABLES.items():
+        whole = not names or key in names
+        rows = {n: title for n, title in table.titles.items() if whole or n in names}
+        if rows:
+            found[key] = rows
+    return found
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    lines = [
+        f"  {key:9} {table.about}:\n            {', '.join(table.titles)}"
+        for key, table in TABLES.items()
+    ]
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description=__doc__,
+        epilog="tables and their rows:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    number = dict(type=positive(int), metavar="N")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a table or a row")
+    parser.add_argument("--rounds", default=9, help="bursts of each side (9)", **number)
+    parser.add_argument(
+        "--seconds",
+        type=positive(float),
+        metavar="S",
+        help="length of a burst (1); of train-small, how long each side trains, in "
+        "the place of --steps",
+    )
+    parser.add_argument("--steps", default=2000, help="of train-small (2000)", **number)
+    parser.add_argument(
+        "--seeds", default=1, help="runs of train-small, on each side (1)", **number
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a few rows in under a minute; status 1 where one is twice as slow as it "
+        "should be",
+    )
+    options = parser.parse_args(argv)
+    if options.quick and options.names:
+        parser.error("--quick has rows of its own: leave the names out")
+    try:
+        options.tables = chosen(options.names)
+    except KeyError as error:
+        parser.error(f"no table or row is called {error.args[0]}: see --help")
+    return options
+
+
+def positive(kind: type) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} should be a number above 0")
+        return value
+
+    return read
 
 
 def main() -> None:
-    titles = pairs.TITLES | generation.TITLES | generation.READING | hvp.TITLES
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks", description=__doc__
-    )
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(titles)}; default all")
-    parser.add_argument("--rounds", type=int, default=9, help="bursts of each side")
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a burst")
-    options = parser.parse_args()
-    if unknown := set(options.names) - set(titles):
-        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    given = parse(sys.argv[1:])
     print(f"{platform.machine()}, {multiprocessing.cpu_count()} cores, medians")
-    names = options.names or list(titles)
-    for peer, known in ("torch", pairs.TITLES), ("transformers", generation.TITLES):
-        if steps := [name for name in names if name in known]:
-            against(peer, {n: known[n] for n in steps}, options.rounds, options.seconds)
-    if reading := [name for name in names if name in generation.READING]:
-        head("a token", "reading the weights", "reading / token")
-        for name in reading:
-            row(generation.READING[name], generation.compare_reading(options.rounds))
-    if products := [name for name in names if name in hvp.TITLES]:
-        head("gradient", "Hessian-vector product", "product / gradient")
-        for name in products:
-            row(titles[name], hvp.compare(name, options.rounds, options.seconds))
-
-
-def against(peer: str, titles: dict[str, str], rounds: int, seconds: float) -> None:
-    sides = ["tensorgrad"]
-    if importlib.util.find_spec(peer):
-        sides.append("torch")
-    else:
-        print(f"{peer} is not installed: no ratios. pip install {PACKAGES[peer]}")
-    ratio = [f"{peer} / tensorgrad"] if len(sides) == 2 else []
-    columns = ["tensorgrad", *[peer] * len(ratio)]
-    head(*columns, *ratio, *(f"peak, {column}" for column in columns))
-    for name, title in titles.items():
-        row(title, pairs.compare(name, sides, rounds, seconds))
-
-
-def head(*columns: str) -> None:
-    print("\n| " + " | ".join(["", *columns]) + " |\n|" + "---|" * (len(columns) + 1))
-
-
-def row(title: str, cells: Iterable[str]) -> None:
-    print("| " + " | ".join([title, *cells]) + " |", flush=True)
+    if given.quick:
+        sys.exit(quick.check())
+    options = Options(given.rounds, given.seconds, given.steps, given.seeds)
+    for key, titles in given.tables.items():
+        print(f"\n{key}: {TABLES[key].about}")
+        TABLES[key].show(titles, options)
 
 
 if __name__ == "__main__":

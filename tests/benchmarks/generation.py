@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .pairs import time_text
+from .tables import time_text
 
 
 class Task(NamedTuple):
@@ -82,7 +82,7 @@ def theirs(task: Task, prompt: np.ndarray) -> Callable[[], object]:
     return write
 
 
-def compare_reading(rounds: int) -> Iterator[str]:
+def compare_reading(rounds: int) -> list[str]:
     """The cells: a token, reading all weights once, and the one as part of the other.
 
     How fast memory is read says the product of GPT-2's largest matrix with a vector,
@@ -106,7 +106,7 @@ def compare_reading(rounds: int) -> Iterator[str]:
         readings += [seconds(lambda: matrix @ vector) for _ in range(40)]
     token = statistics.median(tokens)
     reading = statistics.median(readings) * read / matrix.nbytes
-    yield from (time_text(token), time_text(reading), f"{reading / token:.2f}")
+    return [time_text(token), time_text(reading), f"{reading / token:.2f}"]
 
 
 def seconds(step: Callable[[], object]) -> float:

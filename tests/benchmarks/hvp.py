@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad.functional import grad, hvp
 
-from .pairs import time_text
+from .tables import ratio_text, time_text
 
 # points, then the sizes of the layers
 SIZES = {"hvp-small": (100, 2, 16, 16, 1), "hvp-large": (512, 256, 512, 512, 1)}
@@ -57,7 +57,7 @@ def build(points: int, *layers: int) -> tuple[Step, Step]:
     )
 
 
-def compare(name: str, rounds: int, seconds: float) -> Iterator[str]:
+def compare(name: str, rounds: int, seconds: float) -> list[str]:
     """The cells of one row: median gradient, median product, their ratio."""
     steps = build(*SIZES[name])
     for step in steps * 3:
@@ -75,5 +75,5 @@ def compare(name: str, rounds: int, seconds: float) -> Iterator[str]:
         ratios.append(statistics.median(bursts[1]) / statistics.median(bursts[0]))
         for all_times, burst in zip(times, bursts, strict=True):
             all_times += burst
-    yield from (time_text(statistics.median(side)) for side in times)
-    yield f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+    medians = [time_text(statistics.median(side)) for side in times]
+    return [*medians, ratio_text(ratios)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +12,29 @@ import tensorgrad as tg
 from gpt import GPT, GPTConfig
 from gpt.objective import objective
 from nn import optim
+from nn.evaluation import Objective
 from nn.pair_batches import PairBatch
 from nn.parts import backward_in_parts, threads_for
 from nn.replay import generators
-from nn.transformer import Transformer, TransformerConfig
+from nn.transformer import (
+    Bert,
+    BertConfig,
+    BertForMaskedLM,
+    Transformer,
+    TransformerConfig,
+)
 from nn.transformer.translation import objective as translation_objective
 
-from .pairs import pairs_of_tokens
+from .programs import (
+    OPS_IN_CHAIN,
+    blocks_of_tokens,
+    images,
+    masked_tokens,
+    pairs_of_tokens,
+    queries_keys_values,
+)
 
 Step = Callable[[], object]
-
-OPS_IN_CHAIN = 50
 
 
 def gpt_step(
@@ -31,26 +44,39 @@ def gpt_step(
     block_size: int,
     vocab_size: int,
     batch: int,
+    bias: bool = False,
+    dropout: float = 0.0,
 ) -> Step:
     """A training step of a GPT on one batch of random tokens; returns its loss."""
     tg.keep_freed_memory()
-    config = GPTConfig(block_size, vocab_size, n_layer, n_head, n_embd, bias=False)
+    config = GPTConfig(block_size, vocab_size, n_layer, n_head, n_embd, dropout, bias)
     model = GPT(config)
     optimizer = optim.AdamW(optim.decay_groups(model, 0.1), lr=1e-3, betas=(0.9, 0.99))
-    tokens = np.random.default_rng(0).integers(vocab_size, size=(batch, block_size + 1))
-    x, y = tokens[:, :-1], tokens[:, 1:]
+    x, y = blocks_of_tokens(vocab_size, batch, block_size)
 
-    losses, threads = objective(model), threads_for(model, None)
+    gradients = summed_gradients(model, objective(model), (x, y))
 
     def step() -> float:
         optimizer.zero_grad()
-        outs = backward_in_parts(losses, (x, y), threads)
-        loss, count = sum(out.item() for out, _ in outs), y.size
+        loss, count = gradients()
         norm = optim.grad_norm(model.parameters()) / count
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
         return loss / count
 
     return step
+
+
+def summed_gradients(
+    model: nn.Module, losses: Objective, batch: Any
+) -> Callable[[], tuple[float, int]]:
+    """What adds the batch's gradients up, as nn's trainer does: loss and count."""
+    threads, rngs = threads_for(model, None), generators(model).values()
+
+    def gradients() -> tuple[float, int]:
+        outs = backward_in_parts(losses, batch, threads, rngs)
+        return sum(loss.item() for loss, _ in outs), sum(count for _, count in outs)
+
+    return gradients
 
 
 def encoder_decoder_step(
@@ -75,17 +101,44 @@ def encoder_decoder_step(
     optimizer = optim.AdamW(
         model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9, weight_decay=0.0
     )
-    losses, threads = translation_objective(model, 0.1), threads_for(model, None)
     batch = PairBatch(*pairs_of_tokens(vocab_size))
-    rngs = generators(model).values()
+    gradients = summed_gradients(model, translation_objective(model, 0.1), batch)
 
     def step() -> float:
         optimizer.zero_grad()
-        outs = backward_in_parts(losses, batch, threads, rngs)
-        loss, count = (sum(column) for column in zip(*outs, strict=True))
+        loss, count = gradients()
         norm = optim.grad_norm(model.parameters()) / count
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
-        return loss.item() / count
+        return loss / count
+
+    return step
+
+
+def bert_step(
+    n_layer: int, n_head: int, d_model: int, vocab_size: int, batch: int, T: int
+) -> Step:
+    """A training step of a BERT on one batch of hidden tokens; its mean loss."""
+    tg.keep_freed_memory()
+    config = BertConfig(
+        d_model,
+        n_head,
+        4 * d_model,
+        n_layer=n_layer,
+        vocab_size=vocab_size,
+        max_length=T,
+        pooler=False,
+    )
+    model = BertForMaskedLM(Bert(config))
+    optimizer = optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01)
+    tokens, places, hidden = masked_tokens(vocab_size, batch, T)
+
+    def step() -> float:
+        loss = nn.losses.cross_entropy(model(tokens, places=places), hidden)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = optim.grad_norm(model.parameters())
+        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
+        return loss.item()
 
     return step
 
@@ -132,3 +185,63 @@ def op() -> Step:
         x.backward(g)
 
     return step
+
+
+def convolutions_step(batch: int) -> Step:
+    """A step of SGD: two convolutions, each pooled, and a linear layer on images."""
+    tg.keep_freed_memory()
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1, rng=rng),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1, rng=rng),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, 10, rng=rng),
+    )
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    pixels, classes = images(batch)
+    pixels = tg.Tensor(pixels)
+
+    def step() -> float:
+        loss = nn.losses.cross_entropy(model(pixels), classes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def attention(T: int) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """Causal attention alone: forward, and backward from what that returns."""
+    *arrays, g = queries_keys_values(T)
+    inputs = [tg.Tensor(array, requires_grad=True) for array in arrays]
+
+    def forward() -> Any:
+        return tg.attention(*inputs, causal=True)
+
+    def backward(out: Any) -> None:
+        out.backward(g)
+        for x in inputs:
+            x.grad = None
+
+    return forward, backward
+
+
+def attention_step(T: int) -> Step:
+    forward, backward = attention(T)
+    return lambda: backward(forward())
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "op": op,
+    "mlp": mlp_step,
+    "gpt": gpt_step,
+    "encoder-decoder": encoder_decoder_step,
+    "bert": bert_step,
+    "convolutions": convolutions_step,
+    "attention": attention_step,
+}

@@ -1,135 +1,170 @@
-"""Two sides of a benchmark, timed in turns.
+"""The sides of a benchmark, timed in turns.
 
-Each side runs in a process of its own, started once. The two take turns in bursts
-of steps, so that both see the same minutes of the same machine; a row gives the
-median step of each, the median of the bursts' ratios, and peak memory.
+Each side runs in a process of its own, started once. They take turns in bursts of
+steps, so that all see the same minutes of the same machine; a row gives the median
+step of each, the median of the bursts' ratios, and peak memory.
+
+The sides are `tensorgrad`, `numpy`, which is tensorgrad with every op in plain NumPy,
+`torch`, and `product`, a matrix product: how fast this machine multiplies.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-CONFIGURATIONS = {
-    "small": dict(
-        n_layer=4, n_head=4, n_embd=128, block_size=64, vocab_size=65, batch=12
-    ),
-    "medium": dict(
-        n_layer=6, n_head=6, n_embd=384, block_size=256, vocab_size=65, batch=8
-    ),
-    "large": dict(
-        n_layer=12, n_head=12, n_embd=768, block_size=512, vocab_size=50304, batch=2
-    ),
-}
-ENCODER_DECODER = dict(n_layer=2, n_head=8, d_model=128, d_ff=512, vocab_size=100)
-TITLES = {
-    "op": "one op, 16 elements, forward and backward",
-    "mlp": "MLP 2-16-16-1 step, 100 points",
-    "small": "GPT 4/4/128 step, 12 x 64 tokens",
-    "medium": "GPT 6/6/384 step, 8 x 256 tokens",
-    "large": "GPT-2 124M step, 2 x 512 tokens",
-    "encoder-decoder": "Transformer 2 + 2/8/128 step, 64 x (32 and 12) tokens",
-}
+from .counts import PRODUCT
+from .programs import PROGRAMS
+
+Step = Callable[[], Any]
+SPAWN = multiprocessing.get_context("spawn")
 
 
-def build(side: str, name: str) -> tuple[Callable[[], Any], int]:
-    """The step of one side, and how many ops' time it takes."""
+def build(side: str, name: str) -> tuple[Step, int]:
+    """The step of one side, and into how many parts its time is divided."""
     from . import generation
 
+    if side == "product":
+        return product(), 1
     if name in generation.TASKS:
         return generation.build(side, name)
     if side == "torch":
-        from . import peer as module
+        from .peer import STEPS
     else:
-        from . import ours as module  # type: ignore[no-redef]
-    if name == "encoder-decoder":
-        return module.encoder_decoder_step(**ENCODER_DECODER), 1
-    if name in CONFIGURATIONS:
-        return module.gpt_step(**CONFIGURATIONS[name]), 1
-    return (
-        (module.op(), module.OPS_IN_CHAIN) if name == "op" else (module.mlp_step(), 1)
-    )
+        from .ours import STEPS
+    program = PROGRAMS[name]
+    return STEPS[program.kind](**program.sizes), program.parts
 
 
-def pairs_of_tokens(
-    vocab_size: int, batch: int = 64, S: int = 32, T: int = 12
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sources (B, S), targets read (B, T) and targets to predict (B, T).
-
-    Rows fill from three quarters of that up to all of it; the rest is padding, 0, and
-    -100 in what is to be predicted.
-    """
+def product() -> Step:
+    """NumPy's product of two float32 matrices: the library that our step uses, too."""
     rng = np.random.default_rng(0)
-    source = rng.integers(1, vocab_size, (batch, S))
-    target = rng.integers(1, vocab_size, (batch, T + 1))
-    ends = rng.integers(3 * S // 4, S, (batch, 1), endpoint=True)
-    source[np.arange(S) >= ends] = 0
-    ends = rng.integers(3 * T // 4, T, (batch, 1), endpoint=True)
-    padded = np.arange(T) >= ends
-    read, predicted = target[:, :-1].copy(), target[:, 1:].copy()
-    read[padded], predicted[padded] = 0, -100
-    return source, read, predicted
+    a, b = (rng.normal(size=(PRODUCT, PRODUCT)).astype(np.float32) for _ in range(2))
+    out = np.empty_like(a)
+    return lambda: np.matmul(a, b, out=out)
 
 
-def work(side: str, name: str, pipe: Connection) -> None:
+def work(side: str, names: Sequence[str], pipe: Connection) -> None:
     """Take steps for as many seconds as asked, send their times, then peak memory."""
-    step, share = build(side, name)
-    for _ in range(3):
-        step()
+    if side == "numpy":
+        os.environ["TENSORGRAD_KERNELS"] = "reference"
+    steps = {name: build(side, name) for name in names}
+    for step, _ in steps.values():
+        for _ in range(3):
+            step()
     pipe.send("ready")
-    while (seconds := pipe.recv()) is not None:
+    while (asked := pipe.recv()) is not None:
+        name, seconds = asked
+        step, parts = steps[name]
         times = []
         until = time.perf_counter() + seconds
         while time.perf_counter() < until or not times:
             began = time.perf_counter()
             step()
-            times.append((time.perf_counter() - began) / share)
+            times.append((time.perf_counter() - began) / parts)
         pipe.send(times)
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 class Side:
-    """One side's process."""
+    """One side's process, with the steps of some programs."""
 
-    def __init__(self, side: str, name: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(side, name, theirs))
+    def __init__(self, side: str, names: Sequence[str]) -> None:
+        self.side, self.names = side, names
+        self.pipe, theirs = SPAWN.Pipe()
+        self.process = SPAWN.Process(
+            target=work, args=(side, names, theirs), daemon=True
+        )
         self.process.start()
+        theirs.close()  # else nobody would notice the end of a process that failed
         self.times: list[float] = []
 
-    def burst(self, seconds: float) -> float:
-        self.pipe.send(seconds)
-        times = self.pipe.recv()
+    def receive(self) -> Any:
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            raise SystemExit(
+                f"{self.side}'s process for {', '.join(self.names)} ended: what is "
+                "above says why"
+            ) from None
+
+    def burst(self, name: str, seconds: float) -> float:
+        """The median step in so many seconds."""
+        self.pipe.send((name, seconds))
+        times = self.receive()
         self.times += times
         return statistics.median(times)
 
     def finish(self) -> float:
+        """End the process; its peak memory in bytes."""
         self.pipe.send(None)
-        peak: float = self.pipe.recv()
+        peak: float = self.receive()
         self.process.join()
         return peak
 
 
-def compare(name: str, sides: list[str], rounds: int, seconds: float) -> Iterator[str]:
-    """The cells of one row: median steps, their ratio, peak memory."""
-    running = [Side(side, name) for side in sides]
-    for side in running:
-        side.pipe.recv()
-    bursts = [[side.burst(seconds) for side in running] for _ in range(rounds)]
-    yield from (time_text(statistics.median(side.times)) for side in running)
-    ratios = sorted(burst[-1] / burst[0] for burst in bursts)
-    if len(sides) == 2:
-        yield f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
-    yield from (f"{side.finish():.0f} MB" for side in running)
+class Measured(NamedTuple):
+    """One row, by side."""
+
+    bursts: dict[str, list[float]]  # the median step of each
+    medians: dict[str, float]  # of all steps
+    peaks: dict[str, float]  # bytes
+
+    def ratios(self, over: str, under: str) -> list[float]:
+        """How many times as long `over` takes as `under`, burst by burst."""
+        pairs = zip(self.bursts[over], self.bursts[under], strict=True)
+        return [a / b for a, b in pairs]
 
 
-def time_text(seconds: float) -> str:
-    return f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
+def measure(name: str, sides: Sequence[str], rounds: int, seconds: float) -> Measured:
+    """Bursts of all sides in turns, one program."""
+    running = start(sides, [name])
+    bursts: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for key, side in running.items():
+            bursts[key].append(side.burst(name, seconds))
+    medians = {key: statistics.median(side.times) for key, side in running.items()}
+    return Measured(bursts, medians, {k: side.finish() for k, side in running.items()})
+
+
+def start(sides: Sequence[str], names: Sequence[str]) -> dict[str, Side]:
+    """A process for each side, once all have built their steps and warmed up."""
+    running = {side: Side(side, names) for side in sides}
+    for side in running.values():
+        side.receive()
+    return running
+
+
+def measure_together(
+    names: Sequence[str], sides: Sequence[str], rounds: int, seconds: float
+) -> dict[str, dict[str, list[float]]]:
+    """{side: {name: bursts}} of several programs in turns: their growth, that is."""
+    running = start(sides, names)
+    bursts: dict[str, dict[str, list[float]]] = {
+        side: {name: [] for name in names} for side in sides
+    }
+    for _ in range(rounds):
+        for name in names:
+            for key, side in running.items():
+                bursts[key][name].append(side.burst(name, seconds))
+    for side in running.values():
+        side.finish()
+    return bursts
+
+
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call it in a process of its own.
+
+    Its memory would stay in the peak of this one, which later ones inherit.
+    """
+    with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
+        return pool.submit(function, *arguments).result()
