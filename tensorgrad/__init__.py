@@ -17,6 +17,7 @@ from .differentiate import backward, grad
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
+from .profiling import profile
 from .tensor import Tensor
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "keep_freed_memory",
     "no_grad",
     "primitive",
+    "profile",
 ]
 __all__ += ops.__all__
 
