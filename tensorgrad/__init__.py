@@ -18,6 +18,7 @@ from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
 from .parallel import backward_each
+from .profiling import profile
 from .tensor import Tensor
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "keep_freed_memory",
     "no_grad",
     "primitive",
+    "profile",
 ]
 __all__ += ops.__all__
 

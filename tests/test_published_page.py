@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import shlex
 from pathlib import Path
 
@@ -13,19 +12,15 @@ import nn.transformer.__main__
 from gpt import GPT, GPTConfig
 from nn.transformer import BertConfig, BertForMaskedLM, Transformer, TransformerConfig
 from nn.transformer.bert import Bert
-from tests.commands import ROOT
 from tests.nn.published import files
+from tests.pages import Page
 
 pytest.importorskip("tokenizers")
 pytest.importorskip("sentencepiece")
 
-PAGE = (ROOT / "docs" / "published.md").read_text(encoding="utf-8")
+PAGE = Page("published.md")
 LAST = {"h.11": "h.1"}  # the last block of GPT-2, and of the small model here
 MAINS = {"gpt": gpt.__main__.main, "nn.transformer": nn.transformer.__main__.main}
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -65,10 +60,8 @@ def test_the_page_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    names: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "docs/published.md", "exec"), names)
-    [commands] = blocks("sh")
+    PAGE.run()
+    [commands] = PAGE.blocks("sh")
     for line in commands.splitlines():
         monkeypatch.setattr("sys.stdin", io.StringIO("Once upon\nAnd then\n"))
         _, _, module, *argv = [LAST.get(word, word) for word in shlex.split(line)]
