@@ -9,12 +9,15 @@ PAGE = Page("profiling.md")
 
 
 def test_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    PAGE.run()
+    found = PAGE.run()["found"]
     [shown] = PAGE.blocks("text")
     printed = capsys.readouterr().out
     for table in (shown, printed):
         assert " ".join(HEADINGS) in " ".join(table.split())
-    assert names(shown) == names(printed)
+    # which of them are among the longest is a matter of time
+    known = {row.name for row in found.rows} | {"outside ops", "profiling", "total"}
+    assert names(shown) <= known
+    assert names(printed) <= known
 
 
 def names(table: str) -> set[str]:

@@ -129,7 +129,8 @@ def test_the_defaults_are_the_main_job() -> None:
     assert (options.model.n_layer, options.model.n_head) == (4, 4)
     assert (options.model.n_embd, options.model.block_size) == (128, 64)
     assert not options.model.bias
-    assert options.training == TrainerConfig(max_steps=2000, batch_size=12)
+    assert options.training == TrainerConfig(threads=None)
+    assert (options.training.max_steps, options.training.batch_size) == (2000, 12)
     [corpus] = text_of(options)
     assert len(corpus) > 400_000
 
