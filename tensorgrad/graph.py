@@ -57,14 +57,16 @@ class Node:
     arrives here. `order` counts creations: parents have smaller ones.
     """
 
-    __slots__ = ("op", "parents", "saved", "shape", "dtype", "order", "__dict__")
+    __slots__ = (
+        *("op", "parents", "saved", "shape", "dtype", "order"),
+        *("hooks", "tensor", "line", "module"),  # rare, and quicker here than a dict
+    )
 
-    # Rare extras live in __dict__, which costs nothing until one is set.
-    hooks: tuple[Callable[[Any], Any], ...] = ()
-    line: str | None = None  # the user's source line, under anomaly mode
+    hooks: tuple[Callable[[Any], Any], ...]
+    tensor: Callable[[], Tensor | None] | None  # weakly, whose .grad to fill
+    line: str | None  # the user's source line, under anomaly mode
     # calls of nn modules that ended here, for drawings: (order at the start, label)
-    module: tuple[tuple[int, str], ...] = ()
-    tensor: Callable[[], Tensor | None] | None = None  # weakly, whose .grad to fill
+    module: tuple[tuple[int, str], ...]
 
     def __init__(
         self, op: Any, parents: tuple[Node | None, ...], saved: Any, like: Any
@@ -75,6 +77,8 @@ class Node:
         self.shape = like.shape
         self.dtype = like.dtype
         self.order = next_order()
+        self.hooks = self.module = ()
+        self.tensor = self.line = None
 
 
 class Variable:
@@ -143,7 +147,8 @@ def walk(
     suspicious = recording() == ANOMALY
     while True:
         # 1. Deliver the gradients to the parents.
-        for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
+        for i, gx in enumerate(gradients):  # a zip with parents takes 70 ns more
+            parent = parents[i]
             if gx is None or parent is None:
                 continue
             order = parent.order

@@ -29,7 +29,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -42,10 +42,10 @@ from .mode import ON, recording, set_mode
 REGISTRY: dict[str, Op] = {}
 
 Formula = Callable[..., Any]
-# A formula as the walk calls it: with g alone (None), with g and saved[i] (i, the
-# commonest, spared a call of Python), or with g and all of `saved` (ALL).
-Rule = tuple[Formula, int | None]
-ALL = -1
+# A formula as the walk calls it: the number of its input; the formula, of g alone or
+# of g and saved[place]; and that place, None, or ALL of `saved`.
+Rule = tuple[int, Formula, int | slice | None]
+ALL = slice(None)
 
 
 class Op:
@@ -86,7 +86,7 @@ class Op:
         }
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.formulas: dict[str, Formula | None] = {}
-        self.rules: tuple[Rule | None, ...] = (None,)  # () where none has a formula
+        self.rules: tuple[Any, ...] = (None,)  # a Rule each; () where none has one
         self.joint = False  # whether one rule gives the gradients of all inputs
         self.names: tuple[str, ...] = ()
         self.extras: tuple[str, ...] = ()  # the settings and shapes among `names`
@@ -138,18 +138,22 @@ class Op:
         self.names = base + self.extras
         self.plain = self.names == (*self.inputs, "out")
         self.keep.clear()
-        rules = [f and self._rule(f, self.joint) for f in self.formulas.values()]
+        rules = [self._rule(i, f) for i, f in enumerate(self.formulas.values())]
         self.rules = tuple(rules) if given else ()
 
-    def _rule(self, formula: Formula, joint: bool) -> Rule:
-        """The formula, and where in `saved` to find what it asks for."""
+    def _rule(self, i: int, formula: Formula | None) -> Rule:
+        """The formula for input i, and where in `saved` to find what it asks for."""
+        if formula is None:
+            return i, functools.partial(self._no_derivative, i), None
         _, *asked = call.arguments(formula)
         at = {name: (*self.names, "needed").index(name) for name in asked}
-        if not at and not joint:
-            return formula, None
-        if len(at) == 1 and not joint:
-            return formula, at[asked[0]]
-        return lambda g, saved: formula(g, **{n: saved[i] for n, i in at.items()}), ALL
+        if len(at) < 2 and not self.joint:  # spared one more call of Python
+            return i, formula, at[asked[0]] if at else None
+
+        def by_name(g: Any, saved: Any) -> Any:
+            return formula(g, **{name: saved[place] for name, place in at.items()})
+
+        return i, by_name, ALL
 
     # --- backward
 
@@ -162,21 +166,16 @@ class Op:
         if self.joint:
             return self._together(g, parents, saved)
         found: list[Any] = []
-        for parent, rule in zip(parents, self.rules):  # noqa: B905 - strict: 120 ns
+        for i, formula, place in self.rules:  # a zip with parents would cost 140 ns
+            parent = parents[i]
             if parent is None:
                 found.append(None)
                 continue
-            if rule is None:
-                raise self._no_derivative(len(found))
-            formula, place = rule
-            if place is None:
-                gx = formula(g)
-            else:
-                gx = formula(g, saved if place == ALL else saved[place])
+            gx = formula(g) if place is None else formula(g, saved[place])
             try:
                 fits = gx.shape == parent.shape and gx.dtype is parent.dtype
             except AttributeError:
-                raise self._no_array(gx, len(found)) from None
+                raise self._no_array(gx, i) from None
             found.append(gx if fits else self._fit(gx, parent))
         return found
 
@@ -198,14 +197,14 @@ class Op:
         self, g: Any, parents: Sequence[Node | None], saved: Any
     ) -> list[Any]:
         """What one formula gives for all inputs."""
-        formula, _ = self.rules[0]  # type: ignore[misc]
+        _, formula, _ = self.rules[0]
         needed = tuple([parent is not None for parent in parents])
         found = list(formula(g, (*saved, needed)))
         for i, parent in enumerate(parents):
             if parent is None:
                 found[i] = None
             elif found[i] is None:
-                raise self._no_derivative(i)
+                self._no_derivative(i)
             else:
                 found[i] = self._fit(found[i], parent)
         return found
@@ -216,8 +215,8 @@ class Op:
             "not an array or a Tensor"
         )
 
-    def _no_derivative(self, i: int) -> GraphError:
-        return GraphError(
+    def _no_derivative(self, i: int, g: Any = None) -> NoReturn:
+        raise GraphError(
             f"{self.name} has no derivative with respect to input {i}: detach it"
         )
 
