@@ -147,8 +147,7 @@ def walk(
     suspicious = recording() == ANOMALY
     while True:
         # 1. Deliver the gradients to the parents.
-        for i, gx in enumerate(gradients):  # a zip with parents takes 70 ns more
-            parent = parents[i]
+        for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
             if gx is None or parent is None:
                 continue
             order = parent.order
