@@ -26,7 +26,18 @@ from tensorgrad.parallel import can_limit_blas, processors
 if TYPE_CHECKING:
     from .module import Module
 
-MOST = 4  # processors, up to which a thread for each pays: see docs/performance.md
+# What pays, by measurement: see docs/performance.md
+MOST = 4  # processors, up to which a thread for each does
+TOKENS = 256  # in a part; with fewer, products of so few rows lose more
+WORK = 10**8  # tokens times parameters; with less, threads wait for the interpreter
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How many parts of a batch run at once, and how many elements one has at least."""
+
+    most: int
+    least: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,10 @@ _rows: ContextVar[Rows | None] = ContextVar("the rows of this part", default=Non
 def backward_in_parts(
     objective: Callable[[Any], tuple[Tensor, int]],
     batch: Any,
-    threads: int,
+    threads: Threads,
     rngs: Iterable[np.random.Generator] = (),
 ) -> list[tuple[Tensor, int]]:
-    """`objective` and `backward()` for so many parts of a batch at once; what it gave.
+    """`objective` and `backward()` for parts of a batch at once; what each gave.
 
     `objective(batch)` is (the sum of the losses, how many). A batch is an array, or a
     tuple, list or dict of arrays with a row for each example; any other stays whole.
@@ -64,7 +75,7 @@ def backward_in_parts(
         return objective(part)
 
     found: list[tuple[Tensor, int]] = tg.backward_each(
-        losses, range(len(parts)), threads=threads
+        losses, range(len(parts)), threads=len(parts)
     )
     for rng in rngs if len(parts) > 1 else ():
         rng.bit_generator.state = of_part[0][id(rng)].bit_generator.state
@@ -83,18 +94,19 @@ def drawn(
     return draw(own(rng), (rows.of, *shape[1:]))[rows.start : rows.stop]
 
 
-def split(batch: Any, n: int) -> list[tuple[Rows | None, Any]]:
-    """The batch in up to n parts, each with the rows it holds; else the whole."""
+def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:
+    """The batch in parts, each with the rows that it holds; else the whole."""
     arrays = list(batch.values()) if isinstance(batch, dict) else batch
     arrays = list(arrays) if isinstance(arrays, list | tuple) else [arrays]
     lengths = {
         x.shape[0] if isinstance(x, np.ndarray | Tensor) and x.ndim else None
         for x in arrays
     }
-    B = lengths.pop() if len(lengths) == 1 else None
-    if n == 1 or not B or B == 1:
+    B: int = (lengths.pop() if len(lengths) == 1 else None) or 0
+    n = min(threads.most, B, max(x.size for x in arrays) // threads.least) if B else 1
+    if n <= 1:
         return [(None, batch)]
-    ends = np.linspace(0, B, min(n, B) + 1).astype(int).tolist()
+    ends = np.linspace(0, B, n + 1).astype(int).tolist()
     pairs = pairwise(ends)
     return [(Rows(*pair, B), _cut(batch, slice(*pair))) for pair in pairs]
 
@@ -109,8 +121,8 @@ def _cut(batch: Any, rows: slice) -> Any:
     return batch[rows]
 
 
-def threads_for(model: Module, threads: int | None) -> int:
-    """How many threads to train it in: as many as asked for, or None, as pay.
+def threads_for(model: Module, threads: int | None) -> Threads:
+    """How many threads to train it in: as many as asked for, or for None, as pay.
 
     ConfigError for several and a batch norm, whose statistics are the whole batch's.
     """
@@ -123,6 +135,8 @@ def threads_for(model: Module, threads: int | None) -> int:
             "split. Set threads=1"
         )
     if threads is not None:
-        return threads
+        return Threads(threads)
     found = processors()
-    return found if not whole and can_limit_blas() and found <= MOST else 1
+    if whole or not can_limit_blas() or found > MOST:
+        return Threads(1)
+    return Threads(found, max(TOKENS, -(-WORK // max(1, model.num_parameters()))))

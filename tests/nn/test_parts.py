@@ -9,7 +9,7 @@ from hypothesis import given
 
 import tensorgrad as tg
 from nn import BatchNorm1d, Dropout, Linear, Module, MultiHeadAttention, Sequential
-from nn.parts import backward_in_parts, drawn, split, threads_for
+from nn.parts import Threads, backward_in_parts, drawn, split, threads_for
 from nn.replay import generators
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
@@ -28,7 +28,7 @@ X = np.arange(30.0).reshape(10, 3)
 def test_the_parts_are_the_batch(n: int, B: int) -> None:
     x, y = X[:B], np.arange(B)
     for batch in (x, (x, y), [x, y], {"x": x, "y": y}, Pair(x, y), Tensor(x)):
-        parts = split(batch, n)
+        parts = split(batch, Threads(n))
         assert len(parts) == max(1, min(n, B))
         assert all(type(part) is type(batch) for _, part in parts)
         if len(parts) == 1:
@@ -51,7 +51,7 @@ def first(part: Any) -> Any:
     "batch", [(X, X[:3]), (X, 1), "text", None, (), X[0, 0], [X[0], X]], ids=str
 )
 def test_what_has_no_rows_stays_whole(batch: Any) -> None:
-    [(rows, whole)] = split(batch, 2)
+    [(rows, whole)] = split(batch, Threads(2))
     assert rows is None
     assert whole is batch
 
@@ -86,7 +86,7 @@ def test_a_step_is_the_same_in_any_number_of_parts(
             y = model(Tensor(batch))
             return (y * y).sum(), len(batch)
 
-        outs = backward_in_parts(losses, x, n, rngs)
+        outs = backward_in_parts(losses, x, Threads(n), rngs)
         grads = [q.grad.data for q in model.parameters()]
         total, count = sum(o[0].item() for o in outs), sum(o[1] for o in outs)
         after = [rng.random() for rng in rngs]
@@ -106,10 +106,10 @@ def test_outside_a_part_a_generator_is_drawn_from_itself() -> None:
 
 def test_a_batch_norm_keeps_the_batch_whole() -> None:
     model = Sequential(Linear(2, 2), BatchNorm1d(2))
-    assert threads_for(model, None) == threads_for(model, 1) == 1
+    assert threads_for(model, None) == threads_for(model, 1) == Threads(1)
     with pytest.raises(ConfigError, match="threads=2: a batch norm"):
         threads_for(model, 2)
-    assert threads_for(Linear(2, 2), 3) == 3
+    assert threads_for(Linear(2, 2), 3) == Threads(3)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,19 @@ def test_threads_are_as_many_as_pay(
 ) -> None:
     monkeypatch.setattr("nn.parts.processors", lambda: processors)
     monkeypatch.setattr("nn.parts.can_limit_blas", lambda: limits)
-    assert threads_for(Linear(2, 2), None) == expected
+    assert threads_for(Linear(2, 2), None).most == expected
+
+
+@pytest.mark.parametrize(
+    ("channels", "B", "parts"),
+    [(128, 12, 2), (128, 8, 2), (128, 4, 1), (128, 3, 1), (32, 32, 1), (768, 4, 1)],
+)
+def test_small_batches_stay_whole(
+    channels: int, B: int, parts: int, monkeypatch: Any
+) -> None:
+    """A part has 256 tokens or more, and enough to do for the size of the model."""
+    monkeypatch.setattr("nn.parts.processors", lambda: 2)
+    monkeypatch.setattr("nn.parts.can_limit_blas", lambda: True)
+    model = Linear(channels, 4 * 12 * channels, rng=0)  # four blocks have as many
+    tokens = np.zeros((B, 64), int)
+    assert len(split((tokens, tokens), threads_for(model, None))) == parts
