@@ -147,7 +147,8 @@ def walk(
     suspicious = recording() == ANOMALY
     while True:
         # 1. Deliver the gradients to the parents.
-        for parent, gx in zip(parents, gradients):  # noqa: B905 - strict costs 120 ns
+        for i, parent in enumerate(parents):  # a zip of both takes 70 ns more
+            gx = gradients[i]
             if gx is None or parent is None:
                 continue
             order = parent.order
