@@ -54,29 +54,24 @@ def gpt_step(
     optimizer = optim.AdamW(optim.decay_groups(model, 0.1), lr=1e-3, betas=(0.9, 0.99))
     x, y = blocks_of_tokens(vocab_size, batch, block_size)
 
-    gradients = summed_gradients(model, objective(model), (x, y))
+    return training_step(model, optimizer, objective(model), (x, y))
+
+
+def training_step(
+    model: nn.Module, optimizer: optim.Optimizer, losses: Objective, batch: Any
+) -> Step:
+    """A step as nn's trainer takes it, on one batch again and again; its mean loss."""
+    threads, rngs = threads_for(model, None), generators(model).values()
 
     def step() -> float:
         optimizer.zero_grad()
-        loss, count = gradients()
+        outs = backward_in_parts(losses, batch, threads, rngs)
+        loss, count = sum(out.item() for out, _ in outs), sum(n for _, n in outs)
         norm = optim.grad_norm(model.parameters()) / count
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
         return loss / count
 
     return step
-
-
-def summed_gradients(
-    model: nn.Module, losses: Objective, batch: Any
-) -> Callable[[], tuple[float, int]]:
-    """What adds the batch's gradients up, as nn's trainer does: loss and count."""
-    threads, rngs = threads_for(model, None), generators(model).values()
-
-    def gradients() -> tuple[float, int]:
-        outs = backward_in_parts(losses, batch, threads, rngs)
-        return sum(loss.item() for loss, _ in outs), sum(count for _, count in outs)
-
-    return gradients
 
 
 def encoder_decoder_step(
@@ -102,16 +97,7 @@ def encoder_decoder_step(
         model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9, weight_decay=0.0
     )
     batch = PairBatch(*pairs_of_tokens(vocab_size))
-    gradients = summed_gradients(model, translation_objective(model, 0.1), batch)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        loss, count = gradients()
-        norm = optim.grad_norm(model.parameters()) / count
-        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
-        return loss / count
-
-    return step
+    return training_step(model, optimizer, translation_objective(model, 0.1), batch)
 
 
 def bert_step(
