@@ -8,7 +8,7 @@ repeats it to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,7 +56,7 @@ def backward_in_parts(
     objective: Callable[[Any], tuple[Tensor, int]],
     batch: Any,
     threads: Threads,
-    rngs: Iterable[np.random.Generator] = (),
+    rngs: Collection[np.random.Generator] = (),
 ) -> list[tuple[Tensor, int]]:
     """`objective` and `backward()` for parts of a batch at once; what each gave.
 

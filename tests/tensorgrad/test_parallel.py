@@ -159,3 +159,9 @@ def test_without_threadpoolctl_products_keep_their_threads(monkeypatch: Any) -> 
 def test_a_number_of_threads_below_one_is_refused() -> None:
     with pytest.raises(ConfigError, match="threads=0"):
         backward_each(lambda part: part, [], threads=0)
+
+
+@pytest.mark.parametrize("gives", [3.0, (3.0, 1), (), None])
+def test_a_loss_is_a_tensor(gives: Any) -> None:
+    with pytest.raises(GraphError, match="not a Tensor"):
+        backward_each(lambda part: gives, [1, 2], threads=2)
