@@ -19,7 +19,7 @@ import numpy as np
 
 from .differentiate import seed
 from .errors import ConfigError, GraphError
-from .graph import Node, Variable, walk, wrap
+from .graph import Node, walk, wrap
 
 _inside: ContextVar[bool] = ContextVar("inside a part", default=False)
 
@@ -111,8 +111,8 @@ class Work:
 
     def _do(self, i: int) -> None:
         out = self.function(self.parts[i])
-        loss = out[0] if type(out) is tuple and out else out
-        if not isinstance(loss, Variable):
+        loss: Any = out[0] if type(out) is tuple and out else out
+        if not hasattr(loss, "node"):
             raise GraphError(f"backward_each: function gave {loss!r:.80}, not a Tensor")
         for node, g, gradients in walk([seed(loss, None, False)]):
             del gradients  # held until the next step, it would make them look shared
