@@ -22,6 +22,8 @@ export class Drawing {
     this.focused = null;
     this.turn = 0;
     this.frame.addEventListener("keydown", (event) => this.key(event));
+    addEventListener("beforeprint", () => this.print(true));
+    addEventListener("afterprint", () => this.print(false));
   }
 
   /** Lay out and draw with these groups open; resolves to false if overtaken. */
@@ -62,9 +64,11 @@ export class Drawing {
       links: new Map(links.map((link) => [link.key, link])),
       boxes: new Map(boxes.map((box) => [box.item.key, box])),
     };
-    const layers = [boxes, links, nodes].map((all) => svg("g", {}, all.map(({ picture }) => picture)));
+    const [below, lines, above] = [boxes, links, nodes].map((all) => svg("g", {}, all.map(({ picture }) => picture)));
+    const shapes = svg("g", {}, links.map(({ label }) => label));
     this.flow = svg("g", { class: "flow" });
-    replace(this.layer, ...layers.slice(0, 2), this.flow, layers[2]);
+    this.amounts = svg("g", { class: "flow" });
+    replace(this.layer, below, lines, this.flow, shapes, this.amounts, above);
     // The order of reading: down the page, which is the order of the computation.
     this.order = [...boxes, ...nodes].sort((a, b) => a.place.y - b.place.y || a.place.x - b.place.x);
     this.view.size = { width: places.width, height: places.height };
@@ -74,7 +78,7 @@ export class Drawing {
   box(item, place) {
     const { x, y, width, height } = place;
     const [left, top] = [x - width / 2, y - height / 2 - 4];
-    const heading = svg("text", { class: "heading", x: left + 10, y: top + 18 }, groupTitle(item.group));
+    const heading = svg("text", { class: "heading", x: left + 10, y: top + 18 }, `− ${groupTitle(item.group)}`);
     const label = `${groupTitle(item.group)}, open group of ${item.group.nodes} nodes: Enter closes it`;
     const picture = svg(
       "g", { class: `box ${item.group.kind}`, role: "button", "aria-expanded": "true", "aria-label": label, tabindex: -1 },
@@ -110,7 +114,7 @@ export class Drawing {
     const middle = onCurve(points, x === undefined ? points[points.length >> 1] : { x, y });
     const path = svg("path", { class: "line", d: curve(points), "marker-end": "url(#arrow)" });
     const label = text ? svg("text", { class: "shape", x: middle.x, y: middle.y + 4 }, text) : "";
-    const picture = svg("g", { class: "link" }, path, label);
+    const picture = svg("g", { class: "link" }, path);
     return { key: link.key, link, picture, path, label, points, middle };
   }
 
@@ -138,6 +142,14 @@ export class Drawing {
       event.preventDefault();
       this.press(this.order[at].item);
     }
+  }
+
+  /** On paper the whole drawing is shown, whatever the view was. */
+  print(on) {
+    const { width, height } = this.view.size;
+    if (on) this.frame.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    else this.frame.removeAttribute("viewBox");
+    this.layer.classList.toggle("printed", on);
   }
 
   /** Show a step; `follow` moves the view to it. */

@@ -23,7 +23,7 @@ export class Explorer {
     for (const group of this.model.groups.values()) if (!group.closed) this.open.add(group.id);
     this.drawing = new Drawing(this.model, new Layouter(source), (item) => this.press(item));
     this.transport = new Transport(page.keys, (at) => this.show(at));
-    this.panel = el("article", { class: "panel", "aria-label": "The step" });
+    this.panel = el("article", { class: "panel", tabindex: -1, "aria-label": "The step" });
     this.status = el("p", { class: "status", role: "status" });
     this.order = toggle("Why this order?", (on) => this.explain(on));
     this.build();
@@ -55,6 +55,7 @@ export class Explorer {
   legend() {
     const words = { waiting: "waiting", part: "some has arrived", ready: "all has arrived", now: "now", done: "done" };
     const states = Object.entries(words).map(([state, word]) => el("li", {}, el("span", { "aria-hidden": "true" }, SYMBOLS[state]), ` ${word}`));
+    states.push(el("li", { class: "naive-only" }, "! visited too early"));
     return [...states, el("li", {}, el("b", { class: "is-value" }, "value"), "  ", el("b", { class: "is-grad" }, "gradient"))];
   }
 
@@ -82,7 +83,9 @@ export class Explorer {
     const actions = { jump: (vertex) => this.jump(vertex), play: (naive) => this.play(naive) };
     const top = this.why ? orderView(model, walk, at, actions) : null;
     const notes = model.notes?.length ? section("Notes", el("ul", { class: "notes" }, model.notes.map((note) => el("li", {}, note)))) : null;
+    const inside = this.panel.contains(document.activeElement);
     replace(this.panel, top, stepView(model, walk, at, actions), notes);
+    if (inside) this.panel.focus({ preventScroll: true });
     this.panel.classList.toggle("is-naive", walk === model.wrong);
     this.drawing.mark(walk, at);
   }

@@ -66,8 +66,8 @@ export function substituted(model, step, sent, formula, flat) {
   const value = model.array(sent.value);
   if (!formula.pointwise) return wholeArrays(model, step, formula, value);
   const raw = model.array(sent.raw);
-  const single = formula.tokens.length === 1;
-  const fill = (index) => el("span", { class: "term" }, formula.tokens.map((token) => numberOf(model, step, token, index, single)));
+  const bare = formula.tokens.map((_, i) => needsNoBrackets(formula.tokens, i));
+  const fill = (index) => el("span", { class: "term" }, formula.tokens.map((token, i) => numberOf(model, step, token, index, bare[i])));
   const total = value?.data ? el("b", { class: "is-grad" }, ` = ${short(value.data[flat])}`) : null;
   const where = value && sizeOf(value.shape) > 1 && value.data ? el("span", { class: "soft" }, `  at ${place(flat, value.shape)}`) : null;
   if (!raw) return el("code", { class: "formula" }, fill(unravel(flat, value.shape)), total, where);
@@ -77,7 +77,13 @@ export function substituted(model, step, sent, formula, flat) {
   return el("code", { class: "formula" }, terms, more, total, where);
 }
 
-function numberOf(model, step, { name, text }, index, single) {
+/** Whether a negative number at this place reads right as it is. */
+function needsNoBrackets(tokens, i) {
+  const before = tokens[i - 1]?.text ?? "(", after = tokens[i + 1]?.text ?? ")";
+  return /[(,] *$/.test(before) && !/^ *(\*\*|\.|\[)/.test(after);
+}
+
+function numberOf(model, step, { name, text }, index, bare) {
   if (text !== undefined) return text;
   const known = step.known[name];
   if (typeof known === "string") return known;
@@ -87,7 +93,7 @@ function numberOf(model, step, { name, text }, index, single) {
   const at = broadcast(index, array.shape);
   if (!array.data || at === null) return named(name, name);
   const x = array.data[at];
-  return named(name, numeric(x) < 0 && !single ? `(${short(x)})` : short(x));
+  return named(name, numeric(x) < 0 && !bare ? `(${short(x)})` : short(x));
 }
 
 function wholeArrays(model, step, formula, value) {

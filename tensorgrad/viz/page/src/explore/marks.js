@@ -36,8 +36,10 @@ function markVertex(drawing, node, walk, at) {
   const index = walk.gradient(node.item.vertex, at);
   const array = model.array(index);
   const incomplete = walk.steps[walk.stepOf[node.item.vertex]]?.complete === false ;
-  node.picture.classList.toggle("incomplete", incomplete && (state === "done" || state === "now"));
+  const early = incomplete && (state === "done" || state === "now");
+  node.picture.classList.toggle("incomplete", early);
   setState(node, state, array ? `${SAYS[state]}; gradient ${amount(array)}` : SAYS[state]);
+  if (state === "done") node.live.mark.textContent = early ? "!" : SYMBOLS.done;
   if (node.shownGradient === index && node.drawnOnce) return;
   node.shownGradient = index;
   node.drawnOnce = true;
@@ -64,12 +66,14 @@ function linkOf(drawn, from, { to, slot }) {
 }
 
 function markLinks(drawing, walk, at) {
-  const { model, drawn, flow } = drawing;
-  for (const { link, picture } of drawn.links.values()) {
+  const { model, drawn, flow, amounts } = drawing;
+  for (const { link, picture, label } of drawn.links.values()) {
     picture.classList.toggle("passed", lastUse(model, link, walk) < at);
     picture.classList.remove("flows");
+    label?.classList?.remove("hidden");
   }
   flow.replaceChildren();
+  amounts.replaceChildren();
   for (const step of walk === model.wrong ? walk.steps.slice(0, at + 1) : walk.steps.slice(at, at + 1)) {
     const now = step === walk.steps[at];
     step.sent.forEach((sent, i) => {
@@ -78,7 +82,10 @@ function markLinks(drawing, walk, at) {
       const found = linkOf(drawn, step.vertex, { to: sent.to, slot });
       if (!found) return;
       found.picture.classList.add("flows");
-      flow.append(flowing(found, sent, model.array(sent.value), now));
+      const { line, label } = flowing(found, sent, model.array(sent.value), now);
+      flow.append(line);
+      amounts.append(label);
+      found.label?.classList?.toggle("hidden", Boolean(label));
     });
   }
 }
@@ -110,5 +117,5 @@ function flowing({ points, middle }, { lost }, array, now) {
   const line = svg("path", { class: `${kind} ${now ? "now" : ""}`, d: curve(back), "marker-end": `url(#${lost ? "lost" : "flow"}-arrow)` });
   const text = lost ? "✗ lost" : array?.data?.length === 1 ? short(array.data[0]) : "";
   const label = text ? svg("text", { class: `${kind}-label`, x: middle.x, y: middle.y + 4 }, text) : "";
-  return svg("g", {}, line, label);
+  return { line, label };
 }

@@ -23,7 +23,7 @@ export function clip(text, longest = LONGEST) {
 export function measure(model, item) {
   const face = item.group ? groupFace(item.group) : vertexFace(model, item.vertex);
   const texts = face.lines.map((line) => widthOf(line, SMALL));
-  const title = widthOf(face.title, TITLE) + 24;
+  const title = widthOf(face.title, TITLE) + (item.group ? 42 : 24);
   const body = { none: 0, number: 92, array: 2 * THUMB.width + 8, bar: 60 }[face.body];
   const width = Math.max(64, title, body, ...texts) + 20;
   const tall = { none: 0, number: 20, array: THUMB.height + 8, bar: 12 }[face.body];
@@ -63,10 +63,11 @@ export function nodePicture(item, face) {
   const sheets = item.group?.count > 1 ? [sheet(8), sheet(4)] : [];
   const mark = svg("text", { class: "mark", x: left + 10, y: top + 20 });
   const title = svg("text", { class: "title", x: left + 26, y: top + 20 }, face.title);
+  const more = face.kind === "group" ? svg("text", { class: "more", x: -left - 10, y: top + 20, "text-anchor": "end" }, "+") : "";
   const lines = face.lines.map((line, i) =>
     svg("text", { class: "detail", x: left + 10, y: top + 37 + 16 * i }, line),
   );
-  const parts = [...sheets, svg("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 12 }), sheet(0), mark, title, ...lines];
+  const parts = [...sheets, svg("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 12 }), sheet(0), mark, title, more, ...lines];
   const body = bodyPicture(face, left, top + 30 + 16 * face.lines.length);
   return { parts: [...parts, ...body.parts], mark, ...body.live };
 }

@@ -49,10 +49,19 @@ function naiveView(model, walk, at) {
   return el(
     "div", { class: "naive" },
     el("p", {}, el("b", {}, "Without the sort. "), "Each node is visited as soon as any gradient reaches it."),
-    step.complete ? null : el("p", { class: "early" }, `⚠ ${model.vertices[step.vertex].title} is visited too early: a part of its gradient is still to come.`),
+    step.complete ? null : el("p", { class: "early" }, `! ${early(model, walk, at)}`),
     el("p", {}, verdict),
     last || right ? leavesTable(model, leaves) : el("p", { class: "soft" }, "The last step compares the leaves."),
   );
+}
+
+function early(model, walk, at) {
+  const { vertex } = walk.steps[at];
+  const { title } = model.vertices[vertex];
+  const late = walk.arrivals[vertex].some((arrival) => arrival.at > at);
+  return late
+    ? `${title} is visited too early: a part of its gradient is still to come.`
+    : `${title} has only a part of its gradient: the rest was lost on the way.`;
 }
 
 function leavesTable(model, leaves) {

@@ -3,7 +3,7 @@ import { arrayView } from "../arrays.js";
 import { add, el, replace } from "../dom.js";
 import { checked, checkView } from "./check.js";
 import { needed } from "./formula.js";
-import { sentView } from "./sent.js";
+import { naiveSentView, sentView } from "./sent.js";
 import { sentence } from "./say.js";
 
 /** `actions.jump(vertex)` goes to the step of a vertex. */
@@ -60,7 +60,7 @@ function numbersView(model, step, actions) {
   const others = Object.entries(step.known ?? {}).filter(([name]) => name !== "g" && used(model, step, name));
   const draw = (marks = {}) => {
     replace(arriving, arrayView(g, { name: "g", marked: marks.g }));
-    replace(known, others.map(([name, index]) => knownView(model, name, index, marks[name])));
+    replace(known, others.map(([name, index]) => knownView(model, called(model, step, name), index, marks[name])));
   };
   draw();
   const chose = (sent) => (flat) => {
@@ -68,7 +68,7 @@ function numbersView(model, step, actions) {
     const value = model.array(sent.value);
     if (formula?.pointwise && value?.data) draw(marksOf(model, step, sent, flat));
   };
-  const cards = step.sent.map((sent) => sentView(model, step, sent, { ...actions, chose: chose(sent) }));
+  const cards = step.sent.map((sent) => sent.lost !== undefined ? naiveSentView(model, sent, actions) : sentView(model, step, sent, { ...actions, chose: chose(sent) }));
   const parts = [section("The gradient that arrives", arriving)];
   if (others.length && cards.length) parts.push(section("What the formulas use", known));
   parts.splice(0, 2, el("div", { class: "pair" }, parts.slice(0, 2)));
@@ -90,6 +90,14 @@ function marksOf(model, step, sent, flat) {
     return [name, array.data.length > 1 ? [...new Set(at)].filter((i) => i !== null) : []];
   });
   return Object.fromEntries(several);
+}
+
+/** The op's name for an array, and whose it is. */
+function called(model, { vertex }, name) {
+  const { inputs, arguments: names } = model.vertices[vertex];
+  const input = inputs[names.indexOf(name)];
+  const title = name === "out" ? "its result" : model.vertices[input ?? -1]?.title;
+  return title && title !== name ? `${name} = ${title}` : name;
 }
 
 function knownView(model, name, index, marked) {

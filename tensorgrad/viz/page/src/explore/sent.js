@@ -5,6 +5,7 @@ import { sizeOf } from "../numbers.js";
 import { checked, checkView } from "./check.js";
 import { formulaText, substituted } from "./formula.js";
 
+let checksOpen = true; // as the reader left it, from step to step
 const NARROW = 132, MEDIUM = 170; // pixels of a heatmap beside others
 
 /** One card; `jump(vertex)` goes to the parent's step, `chose(flat)` hears of choices. */
@@ -39,14 +40,21 @@ export function sentView(model, step, sent, { jump, chose }) {
   tell();
   const to = el("button", { type: "button", class: "name", onclick: () => jump(sent.to) }, parent.title);
   const several = vertex.inputs.length > 1;
-  const slot = several && name !== parent.title ? el("span", { class: "soft" }, ` as ${name}`) : null;
+  const slot = several && name !== parent.title ? el("span", { class: "soft" }, ` (argument ${name})`) : null;
   return el(
     "section", { class: "card" },
     el("h3", {}, "to ", to, slot),
     formula ? el("div", { class: "as-code" }, formulaText(formula)) : el("p", { class: "soft" }, "No formula is known for this."),
     numbers, arrays,
-    el("details", { class: "checking", open: true }, el("summary", {}, "Checked by a finite difference"), check),
+    el("details", { open: checksOpen, ontoggle: ({ target }) => (checksOpen = target.open) }, el("summary", {}, "Checked by a finite difference"), check),
   );
+}
+
+/** In the walk without the sort: what is sent, and whether it is lost. */
+export function naiveSentView(model, { to, value, lost }, { jump }) {
+  const parent = el("button", { type: "button", class: "name", onclick: () => jump(to) }, model.vertices[to].title);
+  const says = lost ? el("p", { class: "early" }, "✗ Lost: this node has been visited already, and will not be again.") : null;
+  return el("section", { class: "card" }, el("h3", {}, "to ", parent), arrayView(model.array(value), { name: "sent", wide: MEDIUM }), says);
 }
 
 /** raw, summed, added to what was there. */
