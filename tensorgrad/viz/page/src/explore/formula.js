@@ -64,6 +64,7 @@ export function needed(model, step, sent, flat) {
 /** The formula with the numbers of this step, for element `flat` of what is sent. */
 export function substituted(model, step, sent, formula, flat) {
   const value = model.array(sent.value);
+  if (!value) return null;
   if (!formula.pointwise) return wholeArrays(model, step, formula, value);
   const raw = model.array(sent.raw);
   const bare = formula.tokens.map((_, i) => needsNoBrackets(formula.tokens, i));
