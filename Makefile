@@ -12,7 +12,7 @@ FOR_TRAIN := $(VENV)/.extras-fast,viz
 FOR_TEST := $(VENV)/.extras-fast,viz,text,testing,examples,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants coverage lint bench clean venv
+.PHONY: help train test mutants coverage lint bench pages clean venv
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1\t\2/p' Makefile
@@ -41,6 +41,9 @@ lint: $(FOR_TEST)  ## lint and types alone
 
 bench: $(FOR_TEST)  ## speed and memory, beside PyTorch's where it is installed
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+pages:  ## build the JavaScript of the interactive pages; needs Node
+	cd tensorgrad/viz/page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 clean:  ## remove the environment and the caches; runs stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
