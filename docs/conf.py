@@ -1,0 +1,46 @@
+"""How Sphinx builds the site: `make docs`, into docs/_build/html."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("tensorgrad", "nn", "gpt")
+
+sys.path.insert(0, str(ROOT))  # the reference is of this checkout
+os.environ["PYTHONPATH"] = str(ROOT)  # and so is what the pages' kernels import
+
+
+def sources() -> str:
+    """A digest of all code that a page may run."""
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+project = "tensorgrad"
+author = "the tensorgrad authors"
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "myst_nb"]
+exclude_patterns = ["_build"]
+# A chapter may come after the page that lists it.
+suppress_warnings = ["toc.not_readable"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
+
+# Every `{code-cell}` runs, and one that fails fails the build. What ran is kept for the
+# next build, under the code's digest: after a change of the code all pages run again.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_merge_streams = True  # prints that alternate with warnings stay one block
+
+# furo brings its own fonts and scripts: a built page needs no network to be read.
+html_theme = "furo"
+html_title = "tensorgrad"
+html_copy_source = False
+html_show_sphinx = False
