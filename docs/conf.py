@@ -4,11 +4,14 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy.typing
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("tensorgrad", "nn", "gpt")
 
-sys.path.insert(0, str(ROOT))  # the reference is of this checkout
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the reference is of this checkout
 os.environ["PYTHONPATH"] = str(ROOT)  # and so is what the pages' kernels import
 
 
@@ -20,6 +23,18 @@ def sources() -> str:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
+
+class ArrayLike:
+    """NumPy's name, which autodoc would replace by the long type that it stands for."""
+
+
+class NDArray(Generic[TypeVar("Dtype")]):
+    """As ArrayLike."""
+
+
+# Before autodoc imports what is annotated with them.
+numpy.typing.ArrayLike = ArrayLike
+numpy.typing.NDArray = NDArray
 
 project = "tensorgrad"
 author = "the tensorgrad authors"
@@ -39,8 +54,27 @@ nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True  # prints that alternate with warnings stay one block
 
+# A parameter a line where they don't fit in one, defaults as the code has them, and no
+# module's name before a type's.
+maximum_signature_line_length = 88
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+autodoc_inherit_docstrings = False  # what a class overrides is described where it began
+autodoc_member_order = "bysource"
+smartquotes = False  # they would make dashes of an option's hyphens
+toc_object_entries = False  # the headings of a page are enough beside it
+
 # furo brings its own fonts and scripts: a built page needs no network to be read.
 html_theme = "furo"
 html_title = "tensorgrad"
 html_copy_source = False
 html_show_sphinx = False
+
+
+def setup(app: Any) -> None:
+    """What Sphinx calls: docstrings are plain text, and are marked up on the way."""
+    import docstrings
+
+    app.connect("autodoc-process-docstring", docstrings.process)
+    app.connect("autodoc-process-signature", docstrings.process_signature)
