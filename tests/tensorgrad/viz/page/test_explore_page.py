@@ -228,8 +228,8 @@ def test_values_that_are_missing_or_no_numbers_are_named(show: Show) -> None:
 
 
 def test_ten_thousand_nodes_open_and_never_block(show: Show) -> None:
-    page = explore(chain(10_000))
-    window = show(page)
+    window = show(explore(chain(10_000)))
+    assert window.workers  # which lays it out, or the page would hang meanwhile
     assert len(drawn(window)) <= 24
     window.click("text=Open all")
     assert "can be read" in window.inner_text(".status")

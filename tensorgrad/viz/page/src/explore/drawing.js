@@ -65,7 +65,8 @@ export class Drawing {
       boxes: new Map(boxes.map((box) => [box.item.key, box])),
     };
     const [below, lines, above] = [boxes, links, nodes].map((all) => svg("g", {}, all.map(({ picture }) => picture)));
-    const shapes = svg("g", {}, links.map(({ label }) => label));
+    const words = [...boxes.map(({ heading }) => heading), ...links.map(({ label }) => label)];
+    const shapes = svg("g", {}, words);
     this.flow = svg("g", { class: "flow" });
     this.amounts = svg("g", { class: "flow" });
     replace(this.layer, below, lines, this.flow, shapes, this.amounts, above);
@@ -77,15 +78,15 @@ export class Drawing {
 
   box(item, place) {
     const { x, y, width, height } = place;
-    const [left, top] = [x - width / 2, y - height / 2 - 4];
+    const [left, top] = [x - width / 2, y - height / 2];
     const heading = svg("text", { class: "heading", x: left + 10, y: top + 18 }, `− ${groupTitle(item.group)}`);
     const label = `${groupTitle(item.group)}, open group of ${item.group.nodes} nodes: Enter closes it`;
     const picture = svg(
       "g", { class: `box ${item.group.kind}`, role: "button", "aria-expanded": "true", "aria-label": label, tabindex: -1 },
       svg("title", {}, "Click to close"),
-      svg("rect", { x: left, y: top, width, height: height + 4, rx: 10 }), heading,
+      svg("rect", { x: left, y: top, width, height, rx: 10 }),
     );
-    return this.pressed({ item, picture, place: { x, y: top } });
+    return this.pressed({ item, picture, heading, place: { x, y: top } });
   }
 
   node(item, face, place) {
@@ -110,10 +111,10 @@ export class Drawing {
     return entry;
   }
 
-  link(link, text, { points, x, y }) {
+  link(link, text, { points, x, y, labelled }) {
     const middle = onCurve(points, x === undefined ? points[points.length >> 1] : { x, y });
     const path = svg("path", { class: "line", d: curve(points), "marker-end": "url(#arrow)" });
-    const label = text ? svg("text", { class: "shape", x: middle.x, y: middle.y + 4 }, text) : "";
+    const label = text && labelled ? svg("text", { class: "shape", x: middle.x, y: middle.y + 4 }, text) : "";
     const picture = svg("g", { class: "link" }, path);
     return { key: link.key, link, picture, path, label, points, middle };
   }
@@ -142,6 +143,25 @@ export class Drawing {
       event.preventDefault();
       this.press(this.order[at].item);
     }
+  }
+
+  /** The top of an item, in pixels of the window. */
+  onScreen(key) {
+    const entry = this.order?.find(({ item }) => item.key === key);
+    if (!entry) return null;
+    const { x, y, scale } = this.view;
+    const top = entry.place.y - (entry.face?.height ?? 0) / 2;
+    return { x: x + entry.place.x * scale, y: y + top * scale };
+  }
+
+  /** Move the view so that an item's top is where it was; false if all is in view. */
+  hold(key, { x, y }) {
+    const now = this.onScreen(key);
+    if (this.view.fitted || !now) return this.view.fitted;
+    this.view.x += x - now.x;
+    this.view.y += y - now.y;
+    this.view.show();
+    return true;
   }
 
   /** On paper the whole drawing is shown, whatever the view was. */

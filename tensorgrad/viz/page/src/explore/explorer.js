@@ -3,7 +3,7 @@ import { button, el, replace } from "../dom.js";
 import { plural } from "../numbers.js";
 import { toggle } from "../shell.js";
 import { Drawing } from "./drawing.js";
-import { Layouter } from "./layout.js";
+import { Layouter } from "./layouter.js";
 import { Model, SYMBOLS } from "./model.js";
 import { orderView } from "./order.js";
 import { section, stepView } from "./panel.js";
@@ -11,7 +11,7 @@ import { sentence } from "./say.js";
 import { Transport } from "./transport.js";
 import { countVisible, LIMIT } from "./visible.js";
 
-const READABLE = 0.55; // a view smaller than this starts at the loss instead
+const READABLE = 0.8; // a view smaller than this follows the steps instead
 
 export class Explorer {
   constructor(data, page, source) {
@@ -121,10 +121,10 @@ export class Explorer {
     else this.turn(item.group);
   }
 
-  turn(group) {
+  turn(group, focus = true) {
     const open = new Set(this.open);
     if (!open.delete(group.id)) open.add(group.id);
-    this.change(open, group);
+    this.change(open, group, focus);
   }
 
   /** `o`: the group in focus; else the closed one that hides the step, or the one around it. */
@@ -133,7 +133,7 @@ export class Explorer {
     const vertex = focused?.vertex ?? this.walk.steps[this.transport.index].vertex;
     const around = this.model.around(vertex);
     const group = focused?.group ?? around.find(({ id }) => !this.open.has(id)) ?? around.at(-1);
-    if (group) this.turn(group);
+    if (group) this.turn(group, Boolean(focused));
     else this.tell("No group is around this node.");
   }
 
@@ -145,16 +145,17 @@ export class Explorer {
     this.change(new Set([this.model.tree.id]), null);
   }
 
-  change(open, group) {
+  change(open, group, focus = false) {
     const count = countVisible(this.model, open);
     if (count > LIMIT && count > countVisible(this.model, this.open)) {
       return this.tell(`That would draw ${count.toLocaleString("en")} nodes; up to ${LIMIT} can be read. Open some groups only, or close others first.`);
     }
     this.open = open;
-    this.redraw(false, group);
+    this.redraw(false, group, focus);
   }
 
-  async redraw(first, group = null) {
+  async redraw(first, group = null, focus = false) {
+    const held = group && this.drawing.onScreen(group.id);
     this.tell("Laying out …");
     try {
       if (!(await this.drawing.draw(this.open))) return;
@@ -164,8 +165,9 @@ export class Explorer {
     }
     const { view } = this.drawing;
     const fits = first || view.fitted ? view.fit(false, READABLE) : true;
-    this.drawing.mark(this.walk, this.transport.index, !fits || !first);
-    if (group) this.drawing.rove(group.id, document.activeElement === document.body);
+    const follow = held ? !this.drawing.hold(group.id, held) : !fits || !first;
+    this.drawing.mark(this.walk, this.transport.index, follow);
+    if (group) this.drawing.rove(group.id, focus);
     this.page.main.dataset.ready = "true";
   }
 

@@ -10,6 +10,12 @@ export function formulaText(formula) {
   return el("code", { class: "formula" }, formula.tokens.map(({ name, text }) => (name ? named(name, name) : text)));
 }
 
+/** The words of a formula, those among them that are arrays and settings too. */
+export function names({ tokens, code }) {
+  const own = tokens.flatMap(({ name }) => name ?? []);
+  return new Set(own.length ? own : code.match(/\w+/g));
+}
+
 function named(name, text) {
   return el("span", { class: name === "g" ? "is-grad" : "is-value" }, text);
 }
@@ -98,6 +104,9 @@ function numberOf(model, step, { name, text }, index, bare) {
 }
 
 function wholeArrays(model, step, formula, value) {
+  const result = el("b", { class: "is-grad" }, ` = ${written(value)}`);
+  // Of several lines, the text alone is known: they stand above already.
+  if (!formula.tokens.some(({ name }) => name)) return el("code", { class: "formula" }, result);
   const parts = formula.tokens.map(({ name, text }) => {
     if (text !== undefined) return text;
     const known = step.known[name];
@@ -107,6 +116,5 @@ function wholeArrays(model, step, formula, value) {
     const small = array.data && array.data.length <= WHOLE;
     return named(name, small ? written(array) : `${name} ${tuple(array.shape)}`);
   });
-  const result = el("b", { class: "is-grad" }, ` = ${written(value)}`);
   return el("code", { class: "formula" }, parts, result);
 }

@@ -8,9 +8,10 @@ const SMALL = '12px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const THUMB = { width: 46, height: 30 };
 const LONGEST = 26; // letters
 
-const pen = document.createElement("canvas").getContext("2d");
+let pen = null;
 
 function widthOf(text, font) {
+  pen ??= document.createElement("canvas").getContext("2d");
   pen.font = font;
   return pen.measureText(text).width;
 }
@@ -41,13 +42,14 @@ function vertexFace(model, vertex) {
 }
 
 export function groupTitle(group) {
-  return group.label || `${plural(group.nodes, "node")}`;
+  const times = group.count > 1 ? ` × ${group.count}` : "";
+  return group.label || (group.title ? group.title + times : plural(group.nodes, "node") + times);
 }
 
 function groupFace(group) {
   const size = plural(group.nodes, "node");
   const numbers = group.parameters ? `${plural(group.parameters, "parameter")}` : null;
-  const lines = [group.label ? size : null, numbers].filter(Boolean);
+  const lines = [group.label || group.title ? size : null, numbers].filter(Boolean);
   return { title: clip(groupTitle(group), 34), kind: "group", lines, body: "bar" };
 }
 

@@ -1,9 +1,11 @@
 // All about one step: the op, the line of the program, what arrives and what is sent.
 import { arrayView } from "../arrays.js";
 import { add, el, replace } from "../dom.js";
+import { plural } from "../numbers.js";
 import { checked, checkView } from "./check.js";
-import { needed } from "./formula.js";
+import { names, needed } from "./formula.js";
 import { naiveSentView, sentView } from "./sent.js";
+import { groupTitle } from "./nodes.js";
 import { sentence } from "./say.js";
 
 /** `actions.jump(vertex)` goes to the step of a vertex. */
@@ -23,7 +25,7 @@ function whereView(model, vertex) {
   const names = model.around(vertex).map((group, i) => {
     const home = path[i];
     const copy = home ? `, copy ${home.indexOf(group) + 1} of ${home.length}` : "";
-    return `${group.label || "a stretch"}${copy}`;
+    return `${groupTitle(group)}${copy}`;
   });
   return names.length ? el("p", { class: "soft path" }, `in ${names.join(" › ")}`) : null;
 }
@@ -37,7 +39,7 @@ function opView(vertex, op) {
   return el(
     "div", { class: "op" },
     el("p", {}, el("b", {}, vertex.op), details, " ", el("span", {}, op.doc)),
-    op.smooth && op.smooth !== "everywhere" ? el("p", { class: "soft" }, `Smooth ${op.smooth}. ${op.kinks}`) : null,
+    op.smooth && op.smooth !== "everywhere" ? el("p", { class: "soft" }, `Smooth: ${[op.smooth, op.kinks].filter(Boolean).join("; ")}`) : null,
     op.where ? el("p", { class: "soft source" }, el("code", {}, op.where)) : null,
   );
 }
@@ -45,10 +47,10 @@ function opView(vertex, op) {
 function programView({ lines }) {
   if (!lines.length) return null;
   const [first, ...callers] = lines;
-  const line = ({ file, number, code }) => [el("span", { class: "soft at" }, `${file}:${number}`), el("pre", {}, code)];
+  const line = ({ file, number, code }) => [el("span", { class: "soft at", title: file }, `${file.split(/[\\/]/).slice(-2).join("/")}:${number}`), el("pre", {}, code)];
   return el(
-    "div", { class: "program" }, el("h3", {}, "Your program"), line(first),
-    callers.length ? el("details", {}, el("summary", {}, `called from ${callers.length === 1 ? "one place" : `${callers.length} places`}`), callers.map(line)) : null,
+    "div", { class: "program" }, el("h3", {}, "In your program"), line(first),
+    callers.length ? el("details", {}, el("summary", {}, `the ${plural(callers.length, "line")} that called it`), callers.map(line)) : null,
   );
 }
 
@@ -80,7 +82,7 @@ function numbersView(model, step, actions) {
 /** Whether a formula of this step has the name in it. */
 function used(model, step, name) {
   const formulas = model.ops[model.vertices[step.vertex].op]?.formulas ?? {};
-  return step.sent.some(({ formula }) => formulas[formula]?.tokens.some((token) => token.name === name));
+  return step.sent.some(({ formula }) => formulas[formula] && names(formulas[formula]).has(name));
 }
 
 function marksOf(model, step, sent, flat) {

@@ -1,7 +1,7 @@
 // Panning and zooming a drawing: drag, wheel, two fingers, and the view that follows.
 import { still } from "../theme.js";
 
-const SMALLEST = 0.08, LARGEST = 2.5;
+const SMALLEST = 0.03, LARGEST = 2.5;
 const TOP = 44, BOTTOM = 34; // pixels that buttons and the legend cover
 
 export class View {
