@@ -66,6 +66,12 @@ export function heatmap(array, { rows, columns }, options, label) {
     replace(reading, meaning(array, flat, rows, columns));
   };
   pointing(heat, canvas, { rows, columns, count: data.length }, read, pick && array.data ? pick : null);
+  heat.addEventListener("pointerleave", () => {
+    if (chosen !== undefined && array.data) return read(chosen);
+    cursor?.at.remove();
+    cursor = null;
+    replace(reading, summary(array));
+  });
   heat.addEventListener("keydown", (event) => {
     const to = moved(event.key, cursor?.flat ?? 0, columns, data.length);
     if (to === null) return;

@@ -8,6 +8,8 @@ import { named } from "./say.js";
 import { View } from "./view.js";
 import { visible } from "./visible.js";
 
+const AMOUNT = 46; // pixels that a number beside a line takes
+
 export class Drawing {
   /** `press(item)` is called for a node that is clicked, or entered by key. */
   constructor(model, layouter, press) {
@@ -38,7 +40,7 @@ export class Drawing {
     const boxes = seen.boxes.map(({ key, box }) => ({ key, box }));
     const labels = new Map(seen.links.map((link) => [link.key, this.label(link)]));
     const links = seen.links.map(({ key, from, to }) => ({
-      key, from, to, width: labels.get(key) ? labels.get(key).length * 6.2 + 6 : 0,
+      key, from, to, width: labels.get(key) ? labels.get(key).length * 6.2 + 6 : AMOUNT,
     }));
     const places = await this.layouter.ask({ nodes, boxes, links });
     if (turn !== this.turn) return false;

@@ -80,7 +80,7 @@ function arrange(key, plans) {
   }
   for (const port of [...plan.ins, ...plan.outs]) graph.setNode(port, { width: 6, height: 1 });
   for (const { id, start, end, width } of plan.edges.values()) {
-    const label = { width, height: width ? 14 : 0, labelpos: "c", weight: LINK };
+    const label = { width, height: width ? 20 : 0, labelpos: "c", weight: LINK };
     graph.setEdge(start, end, label, id);
   }
   hang(graph, plan);

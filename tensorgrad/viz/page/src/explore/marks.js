@@ -33,15 +33,14 @@ function setState(node, state, says) {
 function markVertex(drawing, node, walk, at) {
   const { model } = drawing;
   const state = walk.state(node.item.vertex, at);
-  const index = walk.gradient(node.item.vertex, at);
-  const array = model.array(index);
+  const array = walk.gradient(node.item.vertex, at);
   const incomplete = walk.steps[walk.stepOf[node.item.vertex]]?.complete === false ;
   const early = incomplete && (state === "done" || state === "now");
   node.picture.classList.toggle("incomplete", early);
   setState(node, state, array ? `${SAYS[state]}; gradient ${amount(array)}` : SAYS[state]);
   if (state === "done") node.live.mark.textContent = early ? "!" : SYMBOLS.done;
-  if (node.shownGradient === index && node.drawnOnce) return;
-  node.shownGradient = index;
+  if (node.shownGradient === array && node.drawnOnce) return;
+  node.shownGradient = array;
   node.drawnOnce = true;
   const { grad, picture, spot } = node.live;
   if (grad) grad.textContent = array?.data ? short(array.data[0]) : "";

@@ -1,5 +1,7 @@
 // The data with what the page looks up all the time: who is inside, who uses whom.
 
+import { numeric } from "../numbers.js";
+
 const WAITING = "waiting", PART = "part", READY = "ready", NOW = "now", DONE = "done";
 export const SAYS = {
   waiting: "waiting: no gradient has arrived",
@@ -17,8 +19,8 @@ export class Model {
     this.groups = new Map();
     this.homes = new Array(this.vertices.length).fill(null);
     this.index(this.tree);
-    this.right = new Walk(this.vertices.length, this.steps);
-    this.wrong = new Walk(this.vertices.length, this.naive?.steps ?? []);
+    this.right = new Walk(this, this.steps);
+    this.wrong = new Walk(this, this.naive?.steps ?? []);
     this.counted = new Map();
   }
 
@@ -83,8 +85,11 @@ function below(sorted, limit) {
 
 /** Steps in an order, and what has happened to a vertex after some of them. */
 export class Walk {
-  constructor(count, steps) {
+  constructor(model, steps) {
+    const count = model.vertices.length;
+    this.model = model;
     this.steps = steps;
+    this.sums = new Map();
     this.stepOf = new Int32Array(count).fill(-1);
     this.arrivals = Array.from({ length: count }, () => []);
     steps.forEach(({ vertex, sent }, at) => {
@@ -107,13 +112,30 @@ export class Walk {
     return arrived < this.arrivals[vertex].length ? PART : READY;
   }
 
-  /** Index of the array that a vertex has collected by then, if it is known. */
+  /** What a vertex has collected by then, if it is known. */
   gradient(vertex, step) {
     const turn = this.stepOf[vertex];
-    if (turn >= 0 && turn <= step) return this.steps[turn].g;
+    if (turn >= 0 && turn <= step) return this.model.array(this.steps[turn].g);
     const arrived = this.arrived(vertex, step);
     if (!arrived.length) return null;
-    const last = arrived.at(-1);
-    return last.after ?? (arrived.length === 1 ? last.value : null);
+    const { after } = arrived.at(-1);
+    return after === undefined ? this.sum(vertex, arrived) : this.model.array(after);
   }
+
+  /** The sum of small arrays; the walk without the sort does not come with it. */
+  sum(vertex, arrived) {
+    const key = `${vertex}:${arrived.length}`;
+    if (!this.sums.has(key)) {
+      const parts = arrived.map(({ value }) => this.model.array(value));
+      this.sums.set(key, added(parts));
+    }
+    return this.sums.get(key);
+  }
+}
+
+function added(parts) {
+  if (parts.length === 1) return parts[0];
+  if (!parts.every((part) => part?.data)) return null;
+  const data = parts[0].data.map((_, i) => parts.reduce((sum, part) => sum + numeric(part.data[i]), 0));
+  return { ...parts[0], data };
 }

@@ -44,11 +44,11 @@ function naiveView(model, walk, at) {
   const last = at === walk.steps.length - 1;
   const lost = walk.steps.slice(0, at + 1).reduce((n, { sent }) => n + sent.filter((one) => one.lost).length, 0);
   const verdict = right
-    ? "On this graph even the order without the sort is right: no node was visited before all of its gradient had arrived, since no node that sends on is reached by paths of different lengths."
+    ? "On this graph even that gives the right gradients: every op happened to have all of its gradient when its turn came. It is the shape's doing: where paths from a node to the loss differ in length, a turn can come too early."
     : `Gradients lost so far: ${lost}. A node that was visited too early is not visited again, so what arrives later goes no further.`;
   return el(
     "div", { class: "naive" },
-    el("p", {}, el("b", {}, "Without the sort. "), "Each node is visited as soon as any gradient reaches it."),
+    el("p", {}, el("b", {}, "Without the sort. "), `Of the nodes that a gradient has reached, ${model.naive.rule ?? "the one that was reached first"} is next, whether or not more is on its way.`),
     step.complete ? null : el("p", { class: "early" }, `! ${early(model, walk, at)}`),
     el("p", {}, verdict),
     last || right ? leavesTable(model, leaves) : el("p", { class: "soft" }, "The last step compares the leaves."),

@@ -33,6 +33,7 @@ export function sentView(model, step, sent, { jump, chose }) {
   const choose = (flat) => {
     pick(flat);
     draw();
+    arrays.querySelector("[aria-selected=true], .heat")?.focus();
   };
   const draw = () => replace(arrays, path(model, sent, name, { pick, chosen }));
 
