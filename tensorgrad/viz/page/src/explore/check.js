@@ -25,9 +25,21 @@ export function checkView(checks, flat, shape, { what, whole, pick }) {
     : el("span", { class: "verdict wrong" }, "✗ differ");
   const away = Math.abs(Number(found.slope) - Number(found.numeric));
   return el(
-    "div", { class: "check" },
-    el("p", { class: "soft" }, `Nudging ${element} by ±${short(found.step)} changes ${whole} at this rate:`),
-    el("dl", {}, pair("formula", found.slope), pair("measured", found.numeric), pair("difference", Number.isNaN(away) ? "nan" : away), el("div", {}, verdict)),
+    "div",
+    { class: "check" },
+    el(
+      "p",
+      { class: "soft" },
+      `Nudging ${element} by ±${short(found.step)} changes ${whole} at this rate:`,
+    ),
+    el(
+      "dl",
+      {},
+      pair("formula", found.slope),
+      pair("measured", found.numeric),
+      pair("difference", Number.isNaN(away) ? "nan" : away),
+      el("div", {}, verdict),
+    ),
     found.why ? el("p", { class: "why" }, found.why) : null,
     next,
   );
@@ -51,5 +63,7 @@ function nextButton(checks, flat, shape, pick) {
   const next = order.find((index) => index > flat) ?? order[0];
   if (next === flat) return null;
   const label = `Next checked element, ${place(next, shape)}`;
-  return button(label, `Next checked: ${place(next, shape)}`, () => pick(next), { class: "small" });
+  return button(label, `Next checked: ${place(next, shape)}`, () => pick(next), {
+    class: "small",
+  });
 }

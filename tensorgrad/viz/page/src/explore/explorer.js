@@ -38,7 +38,8 @@ export class Explorer {
     page.tools.prepend(this.order.press);
     const view = this.drawing.view;
     const tools = el(
-      "div", { class: "graph-tools noprint" },
+      "div",
+      { class: "graph-tools noprint" },
       button("Zoom in (+)", "+", () => view.zoom(1.25)),
       button("Zoom out (−)", "−", () => view.zoom(0.8)),
       button("Fit (0)", "Fit", () => view.fit()),
@@ -46,23 +47,49 @@ export class Explorer {
       button("Close all groups", "Close all", () => this.closeAll()),
     );
     const legend = el("ul", { class: "legend" }, this.legend());
-    const stage = el("section", { class: "stage", "aria-label": "Graph" }, this.drawing.frame, tools, legend, this.status);
+    const stage = el(
+      "section",
+      { class: "stage", "aria-label": "Graph" },
+      this.drawing.frame,
+      tools,
+      legend,
+      this.status,
+    );
     page.main.className = "explore";
     page.main.append(this.transport.bar, stage, this.panel);
     this.keys();
   }
 
   legend() {
-    const words = { waiting: "waiting", part: "some has arrived", ready: "all has arrived", now: "now", done: "done" };
-    const states = Object.entries(words).map(([state, word]) => el("li", {}, el("span", { "aria-hidden": "true" }, SYMBOLS[state]), ` ${word}`));
+    const words = {
+      waiting: "waiting",
+      part: "some has arrived",
+      ready: "all has arrived",
+      now: "now",
+      done: "done",
+    };
+    const states = Object.entries(words).map(([state, word]) =>
+      el("li", {}, el("span", { "aria-hidden": "true" }, SYMBOLS[state]), ` ${word}`),
+    );
     states.push(el("li", { class: "naive-only" }, "! visited too early"));
-    return [...states, el("li", {}, el("b", { class: "is-value" }, "value"), "  ", el("b", { class: "is-grad" }, "gradient"))];
+    return [
+      ...states,
+      el(
+        "li",
+        {},
+        el("b", { class: "is-value" }, "value"),
+        "  ",
+        el("b", { class: "is-grad" }, "gradient"),
+      ),
+    ];
   }
 
   keys() {
     const { keys } = this.page;
     const { view } = this.drawing;
-    keys.on(["o"], "open or close the group of the step, or of the node in focus", () => this.fold());
+    keys.on(["o"], "open or close the group of the step, or of the node in focus", () =>
+      this.fold(),
+    );
     keys.on(["+"], "zoom in", () => view.zoom(1.25));
     keys.on(["-"], "zoom out", () => view.zoom(0.8));
     keys.on(["0"], "the whole graph", () => view.fit());
@@ -82,7 +109,16 @@ export class Explorer {
     if (!fast) this.page.say(said);
     const actions = { jump: (vertex) => this.jump(vertex), play: (naive) => this.play(naive) };
     const top = this.why ? orderView(model, walk, at, actions) : null;
-    const notes = model.notes?.length ? section("Notes", el("ul", { class: "notes" }, model.notes.map((note) => el("li", {}, note)))) : null;
+    const notes = model.notes?.length
+      ? section(
+          "Notes",
+          el(
+            "ul",
+            { class: "notes" },
+            model.notes.map((note) => el("li", {}, note)),
+          ),
+        )
+      : null;
     const inside = this.panel.contains(document.activeElement);
     replace(this.panel, top, stepView(model, walk, at, actions), notes);
     if (inside) this.panel.focus({ preventScroll: true });
@@ -92,7 +128,10 @@ export class Explorer {
 
   jump(vertex) {
     const at = this.walk.stepOf[vertex];
-    if (at < 0) return this.tell(`${this.model.vertices[vertex].title} collects no gradient, so no step visits it.`);
+    if (at < 0)
+      return this.tell(
+        `${this.model.vertices[vertex].title} collects no gradient, so no step visits it.`,
+      );
     this.transport.pause();
     this.transport.go(at);
   }
@@ -109,7 +148,10 @@ export class Explorer {
     const { vertex } = this.walk.steps[this.transport.index];
     this.walk = naive ? this.model.wrong : this.model.right;
     document.documentElement.classList.toggle("naive-walk", naive);
-    this.transport.over(this.walk.steps.length, naive ? 0 : Math.max(0, this.walk.stepOf[vertex]));
+    this.transport.over(
+      this.walk.steps.length,
+      naive ? 0 : Math.max(0, this.walk.stepOf[vertex]),
+    );
     this.panel.querySelector(".order button")?.focus();
     if (naive) this.transport.toggle();
   }
@@ -129,10 +171,14 @@ export class Explorer {
 
   /** `o`: the group in focus; else the closed one that hides the step, or the one around it. */
   fold() {
-    const focused = this.drawing.drawn && document.activeElement?.closest(".graph") ? this.drawing.order.find(({ item }) => item.key === this.drawing.focused)?.item : null;
+    const focused =
+      this.drawing.drawn && document.activeElement?.closest(".graph")
+        ? this.drawing.order.find(({ item }) => item.key === this.drawing.focused)?.item
+        : null;
     const vertex = focused?.vertex ?? this.walk.steps[this.transport.index].vertex;
     const around = this.model.around(vertex);
-    const group = focused?.group ?? around.find(({ id }) => !this.open.has(id)) ?? around.at(-1);
+    const group =
+      focused?.group ?? around.find(({ id }) => !this.open.has(id)) ?? around.at(-1);
     if (group) this.turn(group, Boolean(focused));
     else this.tell("No group is around this node.");
   }
@@ -148,7 +194,9 @@ export class Explorer {
   change(open, group, focus = false) {
     const count = countVisible(this.model, open);
     if (count > LIMIT && count > countVisible(this.model, this.open)) {
-      return this.tell(`That would draw ${count.toLocaleString("en")} nodes; up to ${LIMIT} can be read. Open some groups only, or close others first.`);
+      return this.tell(
+        `That would draw ${count.toLocaleString("en")} nodes; up to ${LIMIT} can be read. Open some groups only, or close others first.`,
+      );
     }
     this.open = open;
     this.redraw(false, group, focus);
@@ -174,6 +222,7 @@ export class Explorer {
   tell(text) {
     this.status.textContent = text;
     clearTimeout(this.clearing);
-    if (text && !text.startsWith("Laying")) this.clearing = setTimeout(() => this.tell(""), 8000);
+    if (text && !text.startsWith("Laying"))
+      this.clearing = setTimeout(() => this.tell(""), 8000);
   }
 }

@@ -2,10 +2,15 @@
 // a link that crosses borders goes through a port in each.
 import { Graph, layout as dagre } from "@dagrejs/dagre";
 
-const ROOT = "", TOP = "top", BOTTOM = "bottom";
-const HEAD = 30, PAD = 16; // pixels inside a box: above, and at the other sides
+const ROOT = "",
+  TOP = "top",
+  BOTTOM = "bottom";
+const HEAD = 30,
+  PAD = 16; // pixels inside a box: above, and at the other sides
 // Ports hang at the border; what has no input stays near its user.
-const LINK = 8, PORT = 16, LOOSE = 1;
+const LINK = 8,
+  PORT = 16,
+  LOOSE = 1;
 
 /**
  * nodes: [{key, width, height, box}], boxes: [{key, box}], links: [{key, from, to, width}].
@@ -43,7 +48,8 @@ function innerFirst(boxes, homes) {
 
 /** The edges that a link consists of: out of its boxes, across, and into others. */
 function route({ key, from, to, width }, homes, plans) {
-  const out = chain(from, homes), into = chain(to, homes);
+  const out = chain(from, homes),
+    into = chain(to, homes);
   let shared = 0;
   while (out[shared] === into[shared]) shared += 1;
   const edge = (box, start, end, name, extra = {}) => {
@@ -76,7 +82,10 @@ function arrange(key, plans) {
   graph.setDefaultEdgeLabel(() => ({}));
   for (const [item, { width, height }] of plan.items) {
     const inner = plans.get(item);
-    graph.setNode(item, inner ? { width: inner.width, height: inner.height } : { width, height });
+    graph.setNode(
+      item,
+      inner ? { width: inner.width, height: inner.height } : { width, height },
+    );
   }
   for (const port of [...plan.ins, ...plan.outs]) graph.setNode(port, { width: 6, height: 1 });
   for (const { id, start, end, width } of plan.edges.values()) {
@@ -91,7 +100,8 @@ function arrange(key, plans) {
 /** Ports go to the borders: entries above everything, exits below. */
 function hang(graph, { items, ins, outs }) {
   const ends = graph.nodes();
-  const tie = (start, end, weight) => graph.setEdge(start, end, { weight, width: 0, height: 0 }, "tie");
+  const tie = (start, end, weight) =>
+    graph.setEdge(start, end, { weight, width: 0, height: 0 }, "tie");
   if (ins.size) {
     const first = ends.filter((item) => items.has(item) && !graph.inEdges(item).length);
     graph.setNode(TOP, { width: 0, height: 0 });
@@ -108,7 +118,8 @@ function hang(graph, { items, ins, outs }) {
 
 /** The size of what was laid out, and how far it moves to start at the corner. */
 function measure(key, plan, graph) {
-  const xs = [], ys = [];
+  const xs = [],
+    ys = [];
   for (const item of graph.nodes()) {
     if (item === TOP || item === BOTTOM) continue;
     const { x, y, width, height } = graph.node(item);
@@ -122,7 +133,8 @@ function measure(key, plan, graph) {
   }
   const least = (all) => all.reduce((a, b) => Math.min(a, b), Infinity);
   const most = (all) => all.reduce((a, b) => Math.max(a, b), -Infinity);
-  const head = key === ROOT ? 24 : HEAD, pad = key === ROOT ? 24 : PAD;
+  const head = key === ROOT ? 24 : HEAD,
+    pad = key === ROOT ? 24 : PAD;
   plan.shift = { x: pad - least(xs), y: head - least(ys) };
   plan.width = Math.max(most(xs) - least(xs) + 2 * pad, 80);
   // Below the last node there is room already where lines go out.
@@ -142,18 +154,25 @@ function placed(plans, nodes, boxes, links, routes) {
   };
   const centre = (key) => {
     const box = within.get(key);
-    const { x, y } = plans.get(box).graph.node(key), by = offset(box);
+    const { x, y } = plans.get(box).graph.node(key),
+      by = offset(box);
     return { x: x + by.x, y: y + by.y };
   };
   const corner = (key) => {
-    const { x, y } = centre(key), { width, height } = plans.get(key);
+    const { x, y } = centre(key),
+      { width, height } = plans.get(key);
     return { x: x - width / 2, y: y - height / 2 };
   };
-  const area = (key) => ({ ...centre(key), width: plans.get(key).width, height: plans.get(key).height });
+  const area = (key) => ({
+    ...centre(key),
+    width: plans.get(key).width,
+    height: plans.get(key).height,
+  });
   const { width, height } = plans.get(ROOT);
   const table = (all, entry) => Object.fromEntries(all.map(entry));
   return {
-    width, height,
+    width,
+    height,
     nodes: table(nodes, ({ key }) => [key, centre(key)]),
     boxes: table(boxes, ({ key }) => [key, area(key)]),
     links: table(links, ({ key }, i) => [key, joined(routes[i], plans, offset, area)]),
@@ -167,19 +186,26 @@ function joined({ parts, across, labelled }, plans, offset, area) {
   parts.forEach(({ box, id, start, end }, i) => {
     const { graph } = plans.get(box);
     const own = graph.edge(start, end, id).points.map((point) => moved(box, point));
-    const next = parts[i + 1], before = parts[i - 1];
+    const next = parts[i + 1],
+      before = parts[i - 1];
     if (before) own.shift();
     if (next) own.pop();
     if (before && start.startsWith("in ")) {
-      const { x, y } = moved(box, graph.node(start)), { y: middle, height } = area(box);
+      const { x, y } = moved(box, graph.node(start)),
+        { y: middle, height } = area(box);
       points.push({ x, y: middle - height / 2 }, { x, y });
     }
     points.push(...own);
     if (next && end.startsWith("out ")) {
-      const { x, y } = moved(box, graph.node(end)), { y: middle, height } = area(box);
+      const { x, y } = moved(box, graph.node(end)),
+        { y: middle, height } = area(box);
       points.push({ x, y }, { x, y: middle + height / 2 });
     }
   });
   const { x, y } = plans.get(across.box).graph.edge(across.start, across.end, across.id);
-  return { points, ...(x === undefined || !labelled ? {} : moved(across.box, { x, y })), labelled };
+  return {
+    points,
+    ...(x === undefined || !labelled ? {} : moved(across.box, { x, y })),
+    labelled,
+  };
 }

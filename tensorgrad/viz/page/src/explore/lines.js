@@ -21,7 +21,10 @@ export function curve(points) {
 /** Where the curve passes the point that bends it nearest to a place. */
 export function onCurve(points, { x, y }) {
   const away = (point) => Math.hypot(point.x - x, point.y - y);
-  const at = points.reduce((best, point, i) => (away(point) < away(points[best]) ? i : best), 0);
+  const at = points.reduce(
+    (best, point, i) => (away(point) < away(points[best]) ? i : best),
+    0,
+  );
   const [before, here, after] = [points[at - 1], points[at], points[at + 1]];
   if (!before || !after) return here;
   // The curve starts and ends halfway to the neighbours, or at the ends of all.
@@ -34,7 +37,16 @@ export function onCurve(points, { x, y }) {
 export function arrow(id) {
   return svg(
     "marker",
-    { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" },
+    {
+      id,
+      viewBox: "0 0 8 8",
+      refX: 7,
+      refY: 4,
+      markerWidth: 8,
+      markerHeight: 8,
+      orient: "auto-start-reverse",
+      markerUnits: "userSpaceOnUse",
+    },
     svg("path", { d: "M0 0.8 L7.6 4 L0 7.2 z" }),
   );
 }

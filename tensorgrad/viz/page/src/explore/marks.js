@@ -34,7 +34,7 @@ function markVertex(drawing, node, walk, at) {
   const { model } = drawing;
   const state = walk.state(node.item.vertex, at);
   const array = walk.gradient(node.item.vertex, at);
-  const incomplete = walk.steps[walk.stepOf[node.item.vertex]]?.complete === false ;
+  const incomplete = walk.steps[walk.stepOf[node.item.vertex]]?.complete === false;
   const early = incomplete && (state === "done" || state === "now");
   node.picture.classList.toggle("incomplete", early);
   setState(node, state, array ? `${SAYS[state]}; gradient ${amount(array)}` : SAYS[state]);
@@ -48,11 +48,16 @@ function markVertex(drawing, node, walk, at) {
 }
 
 function markGroup(model, node, walk, at) {
-  const { total, done, now } = model.progress(node.item.group, walk, at);
-  const state = !total ? "still" : now ? "now" : done === total ? "done" : done ? "part" : "waiting";
+  const { group } = node.item;
+  const { total, done, now } = model.progress(group, walk, at);
+  const share = done === total ? "done" : done ? "part" : "waiting";
+  const state = now ? "now" : total ? share : "still";
   const says = total ? `${done} of ${total} steps done` : SAYS.still;
-  setState(node, state, now ? `${says}, the current step is inside` : says);
+  const copy = now ? model.copyOf(group, walk.steps[at].vertex) : null;
+  const inside = `the current step is inside${copy ? `, ${copy}` : ""}`;
+  setState(node, state, now ? `${says}, ${inside}` : says);
   node.live.bar.setAttribute("width", total ? (node.live.room * done) / total : 0);
+  if (node.live.size) node.live.size.textContent = copy ?? node.face.lines[0];
 }
 
 /** Which drawn link a sent gradient takes, or null if a closed group hides it. */
@@ -73,7 +78,9 @@ function markLinks(drawing, walk, at) {
   }
   flow.replaceChildren();
   amounts.replaceChildren();
-  for (const step of walk === model.wrong ? walk.steps.slice(0, at + 1) : walk.steps.slice(at, at + 1)) {
+  for (const step of walk === model.wrong
+    ? walk.steps.slice(0, at + 1)
+    : walk.steps.slice(at, at + 1)) {
     const now = step === walk.steps[at];
     step.sent.forEach((sent, i) => {
       if (!now && !sent.lost) return;
@@ -105,7 +112,9 @@ function slotOf(model, step, i) {
   const { inputs } = model.vertices[step.vertex];
   const { to } = step.sent[i];
   const earlier = step.sent.slice(0, i).filter((sent) => sent.to === to).length;
-  const slots = inputs.map((input, slot) => (input === to ? slot : -1)).filter((slot) => slot >= 0);
+  const slots = inputs
+    .map((input, slot) => (input === to ? slot : -1))
+    .filter((slot) => slot >= 0);
   return slots[earlier] ?? 0;
 }
 
@@ -113,8 +122,14 @@ function slotOf(model, step, i) {
 function flowing({ points, middle }, { lost }, array, now) {
   const back = [...points].reverse();
   const kind = lost ? "lost" : "sent";
-  const line = svg("path", { class: `${kind} ${now ? "now" : ""}`, d: curve(back), "marker-end": `url(#${lost ? "lost" : "flow"}-arrow)` });
+  const line = svg("path", {
+    class: `${kind} ${now ? "now" : ""}`,
+    d: curve(back),
+    "marker-end": `url(#${lost ? "lost" : "flow"}-arrow)`,
+  });
   const text = lost ? "✗ lost" : array?.data?.length === 1 ? short(array.data[0]) : "";
-  const label = text ? svg("text", { class: `${kind}-label`, x: middle.x, y: middle.y + 4 }, text) : "";
+  const label = text
+    ? svg("text", { class: `${kind}-label`, x: middle.x, y: middle.y + 4 }, text)
+    : "";
   return { line, label };
 }

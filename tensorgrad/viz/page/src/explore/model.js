@@ -2,7 +2,11 @@
 
 import { numeric } from "../numbers.js";
 
-const WAITING = "waiting", PART = "part", READY = "ready", NOW = "now", DONE = "done";
+const WAITING = "waiting",
+  PART = "part",
+  READY = "ready",
+  NOW = "now",
+  DONE = "done";
 export const SAYS = {
   waiting: "waiting: no gradient has arrived",
   part: "waiting: a part of its gradient has arrived",
@@ -48,9 +52,22 @@ export class Model {
     return found;
   }
 
+  /** "copy 3 of 4": which copy of a repeat holds a vertex; null where nothing repeats. */
+  copyOf(group, vertex) {
+    if (group.kind !== "repeat") return null;
+    let copies = group.children;
+    // Many copies are put together in stretches.
+    while (copies.length < group.count && copies.some(({ children }) => children)) {
+      copies = copies.flatMap((one) => one.children ?? [one]);
+    }
+    const holds = new Set([...this.around(vertex), vertex]);
+    return `copy ${copies.findIndex((copy) => holds.has(copy)) + 1} of ${group.count}`;
+  }
+
   /** The vertices inside of a group, those of its groups too. */
   inside(group) {
-    const found = [], stack = [group];
+    const found = [],
+      stack = [group];
     while (stack.length) {
       for (const child of stack.pop().children) {
         if (typeof child === "number") found.push(child);
@@ -65,16 +82,24 @@ export class Model {
     const key = `${walk === this.right}${group.id}`;
     if (!this.counted.has(key)) {
       const visited = this.inside(group).map((vertex) => walk.stepOf[vertex]);
-      this.counted.set(key, visited.filter((at) => at >= 0).sort((a, b) => a - b));
+      this.counted.set(
+        key,
+        visited.filter((at) => at >= 0).sort((a, b) => a - b),
+      );
     }
     const visits = this.counted.get(key);
-    return { total: visits.length, done: below(visits, step), now: visits[below(visits, step)] === step };
+    return {
+      total: visits.length,
+      done: below(visits, step),
+      now: visits[below(visits, step)] === step,
+    };
   }
 }
 
 /** How many of some sorted numbers are below a limit. */
 function below(sorted, limit) {
-  let low = 0, high = sorted.length;
+  let low = 0,
+    high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (sorted[middle] < limit) low = middle + 1;
@@ -136,6 +161,8 @@ export class Walk {
 function added(parts) {
   if (parts.length === 1) return parts[0];
   if (!parts.every((part) => part?.data)) return null;
-  const data = parts[0].data.map((_, i) => parts.reduce((sum, part) => sum + numeric(part.data[i]), 0));
+  const data = parts[0].data.map((_, i) =>
+    parts.reduce((sum, part) => sum + numeric(part.data[i]), 0),
+  );
   return { ...parts[0], data };
 }

@@ -41,7 +41,8 @@ export function sentence(model, walk, at) {
 function leaf(model, { grad, complete }, title, g) {
   if (complete === false) return `${title} is visited with ${g}, only a part of its gradient.`;
   if (!grad) return `${title} has collected ${g}.`;
-  if (grad.before === null) return `${title} has collected all of its gradient: its .grad is now ${g}.`;
+  if (grad.before === null)
+    return `${title} has collected all of its gradient: its .grad is now ${g}.`;
   const [before, after] = [grad.before, grad.after].map((index) => amount(model.array(index)));
   return `${title} has collected ${g}: its .grad goes from ${before} to ${after}.`;
 }
