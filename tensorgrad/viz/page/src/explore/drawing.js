@@ -146,7 +146,7 @@ export class Drawing {
           ? `${groupTitle(item.group)}: click to open`
           : this.model.vertices[item.vertex].title,
       ),
-      ...parts,
+      svg("g", { "aria-hidden": "true" }, parts),
     );
     return this.pressed({ item, picture, place, live, name, face });
   }

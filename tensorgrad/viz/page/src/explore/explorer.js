@@ -203,7 +203,7 @@ export class Explorer {
   }
 
   async redraw(first, group = null, focus = false) {
-    const held = group && this.drawing.onScreen(group.id);
+    const held = focus && this.drawing.onScreen(group.id);
     this.tell("Laying out …");
     try {
       if (!(await this.drawing.draw(this.open))) return;

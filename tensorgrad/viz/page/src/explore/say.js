@@ -49,8 +49,10 @@ function leaf(model, { grad, complete }, title, g) {
 
 /** A vertex for a screen reader. */
 export function named(model, vertex) {
-  const { title, kind, shape } = model.vertices[vertex];
+  const { title, kind, shape, value } = model.vertices[vertex];
+  const array = model.array(value);
+  const single = array?.data?.length === 1 ? `, value ${short(array.data[0])}` : "";
   const what = { op: "op", leaf: "leaf", input: "input" }[kind];
   const size = shape?.length ? `, shape ${shape.join(" by ")}` : "";
-  return `${title}, ${what}${size}`;
+  return `${title}, ${what}${size}${single}`;
 }

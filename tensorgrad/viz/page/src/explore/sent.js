@@ -59,7 +59,13 @@ export function sentView(model, step, sent, { jump, chose }) {
     el("h3", {}, "to ", to, slot),
     formula
       ? el("div", { class: "as-code" }, formulaText(formula))
-      : el("p", { class: "soft" }, "No formula is known for this."),
+      : el(
+          "p",
+          { class: "soft" },
+          vertex.op === "pick"
+            ? "The gradient goes to the place of this output."
+            : "There is no formula to show.",
+        ),
     numbers,
     arrays,
     el(
@@ -131,12 +137,11 @@ function path(model, sent, name, { pick, chosen }) {
 
 function arrival({ arrival, arrivals, before }) {
   const which = `Arrival ${arrival} of ${arrivals}: `;
-  return (
-    which +
-    (before === null
-      ? "nothing was there yet, so this is kept."
-      : "it is added to what was there.")
-  );
+  if (before !== null) return `${which}it is added to what was there.`;
+  // Of an op with several outputs, each has a place of its own.
+  const first =
+    arrival === 1 ? "nothing was there yet, so this is kept." : "for another output.";
+  return which + first;
 }
 
 function sign(mark, label) {
