@@ -42,9 +42,9 @@ export function full(x) {
   return String(value);
 }
 
-/** "3 × 2", and nothing for a single number. */
+/** The shape as NumPy writes it, and nothing for a single number. */
 export function shapeText(shape) {
-  return (shape ?? []).map((n) => n.toLocaleString("en")).join(" × ");
+  return shape?.length ? tuple(shape) : "";
 }
 
 /** The shape as NumPy writes it. */

@@ -1,6 +1,6 @@
 // What a step changes in the drawing: states, gradients, and what flows.
 import { replace, svg } from "../dom.js";
-import { short } from "../numbers.js";
+import { plural, short } from "../numbers.js";
 import { curve } from "./lines.js";
 import { SAYS, SYMBOLS } from "./model.js";
 import { thumb } from "./nodes.js";
@@ -9,7 +9,7 @@ import { amount } from "./say.js";
 export function mark(drawing, walk, at) {
   const { model, drawn } = drawing;
   for (const node of drawn.nodes.values()) {
-    if (node.item.group) markGroup(model, node, walk, at);
+    if (node.item.group) markGroup(drawing, node, walk, at);
     else markVertex(drawing, node, walk, at);
   }
   const step = walk.steps[at];
@@ -47,21 +47,25 @@ function markVertex(drawing, node, walk, at) {
   if (picture) replace(picture, thumb(array, spot.x, spot.y, "of-grad"));
 }
 
-function markGroup(model, node, walk, at) {
-  const { group } = node.item;
+function markGroup({ model, drawn }, node, walk, at) {
+  const { group, key } = node.item;
   const { total, done, now } = model.progress(group, walk, at);
   const share = done === total ? "done" : done ? "part" : "waiting";
   const state = now ? "now" : total ? share : "still";
   const says = total ? `${done} of ${total} steps done` : SAYS.still;
   const copy = now ? model.copyOf(group, walk.steps[at].vertex) : null;
   const inside = `the current step is inside${copy ? `, ${copy}` : ""}`;
-  setState(node, state, now ? `${says}, ${inside}` : says);
+  const hides = ({ from, to }) => drawn.shown[from] === key && drawn.shown[to] === key;
+  const lost = walk.lostBy(at).filter(hides).length;
+  const losses = lost ? `✗ ${plural(lost, "gradient")} lost inside` : null;
+  setState(node, state, [says, now && inside, losses].filter(Boolean).join(", "));
+  node.picture.classList.toggle("incomplete", lost > 0);
   node.live.bar.setAttribute("width", total ? (node.live.room * done) / total : 0);
-  if (node.live.size) node.live.size.textContent = copy ?? node.face.lines[0];
+  if (node.live.size) node.live.size.textContent = losses ?? copy ?? node.face.lines[0];
 }
 
 /** Which drawn link a sent gradient takes, or null if a closed group hides it. */
-function linkOf(drawn, from, { to, slot }) {
+function linkOf(drawn, { from, to, slot }) {
   const [start, end] = [drawn.shown[to], drawn.shown[from]];
   const single = drawn.links.get(`${start}>${end}:${slot}`);
   if (single) return single;
@@ -78,21 +82,15 @@ function markLinks(drawing, walk, at) {
   }
   flow.replaceChildren();
   amounts.replaceChildren();
-  for (const step of walk === model.wrong
-    ? walk.steps.slice(0, at + 1)
-    : walk.steps.slice(at, at + 1)) {
-    const now = step === walk.steps[at];
-    step.sent.forEach((sent, i) => {
-      if (!now && !sent.lost) return;
-      const slot = sent.slot ?? slotOf(model, step, i);
-      const found = linkOf(drawn, step.vertex, { to: sent.to, slot });
-      if (!found) return;
-      found.picture.classList.add("flows");
-      const { line, label } = flowing(found, sent, model.array(sent.value), now);
-      flow.append(line);
-      amounts.append(label);
-      found.label?.classList?.toggle("hidden", Boolean(label));
-    });
+  // What is lost stays to be seen.
+  for (const sent of new Set([...walk.sent[at], ...walk.lostBy(at)])) {
+    const found = linkOf(drawn, sent);
+    if (!found) continue;
+    found.picture.classList.add("flows");
+    const { line, label } = flowing(found, sent, model.array(sent.value), sent.at === at);
+    flow.append(line);
+    amounts.append(label);
+    found.label?.classList?.toggle("hidden", Boolean(label));
   }
 }
 
@@ -105,17 +103,6 @@ function lastUse(model, link, walk) {
     link.last.set(walk, last < 0 ? Infinity : last);
   }
   return link.last.get(walk);
-}
-
-/** The argument that the i-th gradient of a naive step belongs to. */
-function slotOf(model, step, i) {
-  const { inputs } = model.vertices[step.vertex];
-  const { to } = step.sent[i];
-  const earlier = step.sent.slice(0, i).filter((sent) => sent.to === to).length;
-  const slots = inputs
-    .map((input, slot) => (input === to ? slot : -1))
-    .filter((slot) => slot >= 0);
-  return slots[earlier] ?? 0;
 }
 
 /** The arrow of a gradient, up against the flow of values, and how much it is. */

@@ -115,12 +115,18 @@ export class Walk {
     this.model = model;
     this.steps = steps;
     this.sums = new Map();
+    this.sent = steps.map((_, at) => sentAt(model, steps, at));
+    this.lost = this.sent.flat().filter(({ lost }) => lost);
     this.stepOf = new Int32Array(count).fill(-1);
     this.arrivals = Array.from({ length: count }, () => []);
-    steps.forEach(({ vertex, sent }, at) => {
+    steps.forEach(({ vertex }, at) => {
       this.stepOf[vertex] = at;
-      for (const one of sent) this.arrivals[one.to].push({ at, from: vertex, ...one });
+      for (const one of this.sent[at]) this.arrivals[one.to].push(one);
     });
+  }
+
+  lostBy(step) {
+    return this.lost.filter(({ at }) => at <= step);
   }
 
   arrived(vertex, step) {
@@ -156,6 +162,18 @@ export class Walk {
     }
     return this.sums.get(key);
   }
+}
+
+/** What a step sends: when, from where, and for which argument. */
+function sentAt(model, steps, at) {
+  const { vertex, sent } = steps[at];
+  const { inputs } = model.vertices[vertex];
+  return sent.map((one, i) => {
+    // The walk without the sort does not say which of several equal inputs it was.
+    const earlier = sent.slice(0, i).filter(({ to }) => to === one.to).length;
+    const slots = [...inputs.keys()].filter((slot) => inputs[slot] === one.to);
+    return { at, from: vertex, slot: slots[earlier] ?? 0, ...one };
+  });
 }
 
 function added(parts) {

@@ -55,9 +55,7 @@ function naiveView(model, walk, at) {
   const { right, leaves } = model.naive;
   const step = walk.steps[at];
   const last = at === walk.steps.length - 1;
-  const lost = walk.steps
-    .slice(0, at + 1)
-    .reduce((n, { sent }) => n + sent.filter((one) => one.lost).length, 0);
+  const lost = walk.lostBy(at).length;
   const verdict = right
     ? "On this graph even that gives the right gradients: every op happened to have all of its gradient when its turn came. It is the shape's doing: where paths from a node to the loss differ in length, a turn can come too early."
     : `Gradients lost so far: ${lost}. A node that was visited too early is not visited again, so what arrives later goes no further.`;

@@ -1,12 +1,12 @@
 // Each step in one sentence.
-import { plural, shapeText, short, sizeOf } from "../numbers.js";
+import { plural, short, sizeOf } from "../numbers.js";
 
 /** An array in a sentence: a number, or "a 3 × 2 gradient". */
 export function amount(array) {
   if (!array) return "a gradient";
   if (array.data && sizeOf(array.shape) === 1) return short(array.data[0]);
   if (array.shape.length < 2) return `a gradient of ${plural(sizeOf(array.shape), "number")}`;
-  return `a ${shapeText(array.shape)} gradient`;
+  return `a ${array.shape.join(" × ")} gradient`;
 }
 
 function listed(parts) {

@@ -106,8 +106,9 @@ export class View {
   }
 
   wheel(event) {
-    // On a narrow window the page itself scrolls, so there zooming takes Ctrl.
-    if (!event.ctrlKey && matchMedia("(max-width: 899px)").matches) return;
+    // A narrow window scrolls, and so does what a frame is in: there zooming takes Ctrl.
+    const scrolls = matchMedia("(max-width: 899px)").matches || window.parent !== window;
+    if (scrolls && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const pace = event.deltaMode ? 0.05 : 0.0015;
     this.zoom(Math.exp(-event.deltaY * pace), { x: event.clientX, y: event.clientY });
