@@ -58,8 +58,8 @@ export function sizeOf(shape) {
 }
 
 /** "1 step", "12,000 steps". */
-export function plural(n, noun) {
-  return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+export function plural(n, noun, several = `${noun}s`) {
+  return `${n.toLocaleString("en")} ${n === 1 ? noun : several}`;
 }
 
 /** A flat, row-major position as one number per axis. */

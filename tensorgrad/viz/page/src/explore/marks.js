@@ -1,6 +1,6 @@
 // What a step changes in the drawing: states, gradients, and what flows.
 import { replace, svg } from "../dom.js";
-import { plural, short } from "../numbers.js";
+import { short } from "../numbers.js";
 import { curve } from "./lines.js";
 import { SAYS, SYMBOLS } from "./model.js";
 import { thumb } from "./nodes.js";
@@ -57,9 +57,10 @@ function markGroup({ model, drawn }, node, walk, at) {
   const inside = `the current step is inside${copy ? `, ${copy}` : ""}`;
   const hides = ({ from, to }) => drawn.shown[from] === key && drawn.shown[to] === key;
   const lost = walk.lostBy(at).filter(hides).length;
-  const losses = lost ? `✗ ${plural(lost, "gradient")} lost inside` : null;
+  const losses = lost ? `✗ ${lost.toLocaleString("en")} lost inside` : null;
   setState(node, state, [says, now && inside, losses].filter(Boolean).join(", "));
   node.picture.classList.toggle("incomplete", lost > 0);
+  if (state === "done") node.live.mark.textContent = lost ? "!" : SYMBOLS.done;
   node.live.bar.setAttribute("width", total ? (node.live.room * done) / total : 0);
   if (node.live.size) node.live.size.textContent = losses ?? copy ?? node.face.lines[0];
 }

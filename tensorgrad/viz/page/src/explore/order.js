@@ -1,7 +1,11 @@
 // Why a node waits for all of its gradient, and what happens if it does not.
 import { arrayView } from "../arrays.js";
 import { button, el } from "../dom.js";
+import { plural } from "../numbers.js";
+import { groupTitle } from "./nodes.js";
 import { amount } from "./say.js";
+
+const LEAVES = 12; // rows of the table, at most
 
 /** The section under "Why this order?"; `actions.play(naive)` switches the walk. */
 export function orderView(model, walk, at, actions) {
@@ -85,25 +89,41 @@ function early(model, walk, at) {
     : `${title} has only a part of its gradient: the rest was lost on the way.`;
 }
 
+/** The leaves, wrong ones first, with what each walk gave them. */
 function leavesTable(model, leaves) {
-  const rows = leaves.map(({ vertex, naive, right, agrees }) =>
-    el(
-      "tr",
-      { class: agrees ? "right" : "wrong" },
-      el("th", { scope: "row" }, model.vertices[vertex].title),
-      el("td", {}, arrayView(model.array(naive), { wide: 110 })),
-      el("td", {}, arrayView(model.array(right), { wide: 110 })),
-      el("td", {}, agrees ? "✓ same" : "✗ wrong"),
-    ),
-  );
-  const head = el(
-    "tr",
-    {},
-    ["leaf", "without the sort", "right", ""].map((text) => el("th", { scope: "col" }, text)),
-  );
+  const sorted = [...leaves].sort((a, b) => a.agrees - b.agrees);
+  const wrong = leaves.filter(({ agrees }) => !agrees).length;
+  const titles = ["leaf", "without the sort", "right", ""];
+  const head = titles.map((text) => el("th", { scope: "col" }, text));
+  const rows = sorted.slice(0, LEAVES).map((leaf) => leafRow(model, leaf));
+  const total = `${wrong} of ${plural(leaves.length, "leaf", "leaves")} wrong`;
   return el(
     "div",
     { class: "scroll" },
-    el("table", { class: "leaves" }, el("thead", {}, head), el("tbody", {}, rows)),
+    el("p", {}, leaves.length > LEAVES ? `${total}; the first ${LEAVES}:` : `${total}:`),
+    el(
+      "table",
+      { class: "leaves" },
+      el("thead", {}, el("tr", {}, head)),
+      el("tbody", {}, rows),
+    ),
+  );
+}
+
+function leafRow(model, { vertex, naive, right, agrees }) {
+  const around = model.around(vertex).slice(-2).map(groupTitle).join(" › ");
+  const picture = (index) => el("td", {}, arrayView(model.array(index), { wide: 110 }));
+  return el(
+    "tr",
+    { class: agrees ? "right" : "wrong" },
+    el(
+      "th",
+      { scope: "row" },
+      model.vertices[vertex].title,
+      el("div", { class: "soft" }, around),
+    ),
+    picture(naive),
+    picture(right),
+    el("td", {}, agrees ? "✓ same" : "✗ wrong"),
   );
 }
