@@ -243,6 +243,7 @@ class Tensor(Methods):
         return self._data.__index__()
 
     __repr__ = interop.tensor_repr
+    _repr_html_ = interop.tensor_html
     __array_ufunc__ = interop.array_ufunc
     __array_function__ = interop.array_function
     __array__ = interop.array
