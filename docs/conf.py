@@ -68,8 +68,11 @@ toc_object_entries = False  # the headings of a page are enough beside it
 # furo brings its own fonts and scripts: a built page needs no network to be read.
 html_theme = "furo"
 html_title = "tensorgrad"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False  # MIT: the licence file says it
 
 
 def setup(app: Any) -> None:
@@ -78,3 +81,4 @@ def setup(app: Any) -> None:
 
     app.connect("autodoc-process-docstring", docstrings.process)
     app.connect("autodoc-process-signature", docstrings.process_signature)
+    app.connect("autodoc-skip-member", docstrings.skip)

@@ -67,22 +67,27 @@ class Tensor(Methods):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The kind of its numbers, as NumPy has it."""
         return self._data.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return self._data.ndim
 
     @property
     def size(self) -> int:
+        """How many numbers there are."""
         return self._data.size
 
     @property
     def nbytes(self) -> int:
+        """How many bytes the numbers take."""
         return self._data.nbytes
 
     def item(self) -> Any:
@@ -92,6 +97,7 @@ class Tensor(Methods):
         return self._data.item()
 
     def tolist(self) -> Any:
+        """Nested lists of Python numbers; without axes, a number."""
         return self._data.tolist()
 
     # --- the graph
@@ -113,6 +119,7 @@ class Tensor(Methods):
             self.node = leaf(self) if value else None
 
     def requires_grad_(self, value: bool = True) -> Tensor:
+        """Set `requires_grad`, and return this tensor."""
         self.requires_grad = value
         return self
 
