@@ -14,6 +14,15 @@ PACKAGES = ("tensorgrad", "nn", "gpt")
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the reference is of this checkout
 os.environ["PYTHONPATH"] = str(ROOT)  # and so is what the pages' kernels import
 
+# How the kernels show things. An error that a page provokes is one line, without this
+# machine's paths; pictures are sharp at any size.
+IPYTHON = ROOT / "docs" / "_build" / "ipython"
+os.environ["IPYTHONDIR"] = str(IPYTHON)
+(IPYTHON / "profile_default").mkdir(parents=True, exist_ok=True)
+(IPYTHON / "profile_default" / "ipython_kernel_config.py").write_text(
+    "c.InteractiveShell.xmode = 'Minimal'\nc.InlineBackend.figure_formats = ['svg']\n"
+)
+
 
 def sources() -> str:
     """A digest of all code that a page may run."""
