@@ -1,6 +1,7 @@
 """How Sphinx builds the site: `make docs`, into docs/_build/html."""
 
 import hashlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -74,10 +75,19 @@ autodoc_member_order = "bysource"
 smartquotes = False  # they would make dashes of an option's hyphens
 toc_object_entries = False  # the headings of a page are enough beside it
 
+html_static_path = ["_static"]
+
+# MathJax from a package's folder, in one file; where the package is absent, pages with
+# TeX fetch it. (Its own extension would copy 24 MB.)
+if found := importlib.util.find_spec("sphinx-mathjax-offline"):
+    mathjax_path = "tex-svg-full.js"
+    html_static_path.append(
+        str(Path(found.origin or "").parent / "static" / "mathjax" / mathjax_path)
+    )
+
 # furo brings its own fonts and scripts: a built page needs no network to be read.
 html_theme = "furo"
 html_title = "tensorgrad"
-html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
