@@ -232,7 +232,7 @@ def _tip(node: Node) -> str:
     if node.op is None:
         return "a leaf: gradients end here"
     first = (getattr(node.op, "call", node.op).__doc__ or "").strip().partition("\n")[0]
-    tip = first if node.line is None else f"{first}\n{node.line}"
+    tip = first if node.trace is None else f"{first}\n{node.trace}"
     return tip.replace("\\", "/")  # some versions of dot undo a tip's escapes twice
 
 
