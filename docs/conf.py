@@ -62,7 +62,7 @@ myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
 # next build, under the code's digest: after a change of the code all pages run again.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds a cell; the slowest takes twenty on two idle cores
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True  # prints that alternate with warnings stay one block
