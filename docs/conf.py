@@ -21,7 +21,9 @@ IPYTHON = ROOT / "docs" / "_build" / "ipython"
 os.environ["IPYTHONDIR"] = str(IPYTHON)
 (IPYTHON / "profile_default").mkdir(parents=True, exist_ok=True)
 (IPYTHON / "profile_default" / "ipython_kernel_config.py").write_text(
-    "c.InteractiveShell.xmode = 'Minimal'\nc.InlineBackend.figure_formats = ['svg']\n"
+    "c.InteractiveShell.xmode = 'Minimal'\n"
+    "c.InlineBackend.figure_formats = ['svg']\n"
+    "c.IPKernelApp.log_level = 'ERROR'\n"  # not that it talks over TCP, on this machine
 )
 
 
@@ -62,6 +64,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
 nb_execution_timeout = 600  # seconds a cell; the slowest takes twenty on two idle cores
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_merge_streams = True  # prints that alternate with warnings stay one block
 
 # A parameter a line where they don't fit in one, defaults as the code has them, and no
