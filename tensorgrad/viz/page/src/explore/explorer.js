@@ -11,7 +11,7 @@ import { sentence } from "./say.js";
 import { Transport } from "./transport.js";
 import { countVisible, LIMIT } from "./visible.js";
 
-const READABLE = 0.8; // a view smaller than this follows the steps instead
+const READABLE = 0.62; // a view smaller than this follows the steps instead
 
 export class Explorer {
   constructor(data, page, source) {

@@ -2,7 +2,8 @@
 import { still } from "../theme.js";
 
 const SMALLEST = 0.03,
-  LARGEST = 2.5;
+  LARGEST = 2.5,
+  COMFORTABLE = 0.9; // where the whole would be too small to read
 const TOP = 44,
   BOTTOM = 34; // pixels that buttons and the legend cover
 
@@ -39,7 +40,7 @@ export class View {
     const { width, height: all } = this.box;
     const height = all - TOP - BOTTOM;
     const scale = Math.min(width / this.size.width, height / this.size.height, 1.15);
-    this.scale = Math.max(scale, least);
+    this.scale = scale < least ? COMFORTABLE : Math.max(scale, SMALLEST);
     this.x = (width - this.size.width * this.scale) / 2;
     this.y = TOP + (height - this.size.height * this.scale) / 2;
     this.fitted = scale >= least;
