@@ -42,14 +42,22 @@ def lens(
         chances.append(np.exp(np.take_along_axis(logits, best, -1) - total))
         followed_chances.append(np.exp(own - total)[:, 0])
         ranks.append(1 + np.count_nonzero(logits > own, axis=-1))
-    if not tokens:
-        raise ShapeError("next_token: layer_logits gave no layer")
     return {
         "tokens": packed(np.array(tokens, np.int32)),
         "chances": packed(np.array(chances, np.float64)),
         "followed": packed(np.array(followed_chances, np.float64)),
         "ranks": packed(np.array(ranks, np.int32)),
     }, logits
+
+
+def last(layers: Iterable[Array], T: int) -> Array:
+    """The logits (T, V) of the last layer: those of the model."""
+    logits = None
+    for logits in layers:
+        check_logits(logits, T)
+    if logits is None:
+        raise ShapeError("next_token: layer_logits gave no layer")
+    return logits
 
 
 def check_logits(logits: Array, T: int) -> None:

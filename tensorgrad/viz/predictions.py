@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConfigError, InputError
 from .candidates import Grid, candidates_of
-from .lens import lens
+from .lens import last, lens
 from .page import Page
 from .texts import Reader, Text, read_texts, reads_two, require_method, unpacked
 
@@ -108,7 +108,7 @@ def _states(
     """
     rows = [text.tokens for text in texts.values()]
     followed = np.append(rows[-1][1:], 0)
-    *_, logits = model.layer_logits(*rows)
+    logits = last(model.layer_logits(*rows), len(followed))
     allowed = grid.allowed(logits.shape[-1])
     followed[-1] = allowed[logits[-1, allowed].argmax()]
     states: list[dict[str, Any]] = []
