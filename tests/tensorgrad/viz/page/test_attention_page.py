@@ -13,8 +13,6 @@ from tests.tensorgrad.viz import models
 
 TOKENS = [3, 1, 4, 1, 5, 2]
 TARGET = [1, 6, 3, 5]
-DRAWN = "main .attention"
-
 Show = Callable[..., Any]
 
 
@@ -47,7 +45,7 @@ def percents(window: Any) -> list[float]:
 
 def test_numbers_are_the_models_by_keys_alone(show: Show) -> None:
     page = attention(models.gpt(), TOKENS)
-    window, every = show(page, DRAWN), weights(page)
+    window, every = show(page), weights(page)
     assert heading(window) == "Layer 0, head 0"
     window.keyboard.press("n")
     np.testing.assert_allclose(numbers(window).T, every[0, :, 5], rtol=1e-7)
@@ -66,7 +64,7 @@ def test_numbers_are_the_models_by_keys_alone(show: Show) -> None:
 
 
 def test_keys_stop_at_the_ends(show: Show) -> None:
-    window = show(attention(models.gpt(), TOKENS), DRAWN)
+    window = show(attention(models.gpt(), TOKENS))
     for key in ["ArrowUp", "ArrowLeft", *["ArrowDown"] * 4, *["ArrowRight"] * 9]:
         window.keyboard.press(key)
     assert heading(window) == "Layer 1, mean of the heads"
@@ -74,7 +72,7 @@ def test_keys_stop_at_the_ends(show: Show) -> None:
 
 def test_a_map_and_a_word_are_chosen_by_the_mouse(show: Show) -> None:
     page = attention(models.gpt(), TOKENS)
-    window = show(page, DRAWN)
+    window = show(page)
     window.click("[aria-label='Layer 1, head 2']")
     window.click("text=Numbers")
     window.click(".words .chip:nth-child(2)")
@@ -86,7 +84,7 @@ def test_a_map_and_a_word_are_chosen_by_the_mouse(show: Show) -> None:
 
 
 def test_a_row_of_words_is_walked_by_arrows(show: Show) -> None:
-    window = show(attention(models.gpt(), TOKENS), DRAWN)
+    window = show(attention(models.gpt(), TOKENS))
     window.focus(".words [role=option][tabindex='0']")
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowLeft"):
         window.keyboard.press(key)
@@ -97,7 +95,7 @@ def test_a_row_of_words_is_walked_by_arrows(show: Show) -> None:
 
 def test_a_cell_is_read(show: Show) -> None:
     page = attention(models.gpt(), TOKENS, labels=[*"abcdefg"])
-    window = show(page, DRAWN)
+    window = show(page)
     box = window.locator(".board canvas").bounding_box()
     cell = box["width"] / 6
     window.mouse.move(box["x"] + 1.5 * cell, box["y"] + 4.5 * cell)
@@ -109,7 +107,7 @@ def test_a_cell_is_read(show: Show) -> None:
 
 def test_the_picture_is_the_weights(show: Show) -> None:
     page = attention(models.gpt(), TOKENS)
-    window = show(page, DRAWN)
+    window = show(page)
     pixels = window.eval_on_selector_all(
         ".small canvas",
         """every => every.map(canvas => {
@@ -129,7 +127,7 @@ def test_the_picture_is_the_weights(show: Show) -> None:
 
 def test_the_encoder_decoder_has_three_kinds(show: Show) -> None:
     page = attention(models.translator(), TOKENS, TARGET)
-    window = show(page, DRAWN)
+    window = show(page)
     window.keyboard.press("n")
     np.testing.assert_allclose(numbers(window).T, weights(page, 2)[0, :, 3], rtol=1e-7)
     window.keyboard.press("k")
@@ -144,7 +142,7 @@ def test_the_encoder_decoder_has_three_kinds(show: Show) -> None:
 
 def test_labels_are_text_whatever_they_hold(show: Show) -> None:
     page = attention(models.gpt(), range(7), labels=models.NASTY)
-    window = show(page, DRAWN)
+    window = show(page)
     window.keyboard.press("n")
     words = window.eval_on_selector_all(
         ".words .word", "words => words.map(word => word.textContent)"
@@ -155,7 +153,7 @@ def test_labels_are_text_whatever_they_hold(show: Show) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_can_be_read_on_their_shades(show: Show, scheme: str) -> None:
-    window = show(attention(models.gpt(), TOKENS), DRAWN, color_scheme=scheme)
+    window = show(attention(models.gpt(), TOKENS), color_scheme=scheme)
     colours = window.eval_on_selector_all(
         ".words .chip",
         """chips => chips.map(chip => {
@@ -178,7 +176,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_paper_is_white(show: Show) -> None:
-    window = show(attention(models.gpt(), TOKENS), DRAWN, color_scheme="dark")
+    window = show(attention(models.gpt(), TOKENS), color_scheme="dark")
     future = """() => {
         const canvas = document.querySelector(".board canvas");
         return [...canvas.getContext("2d").getImageData(5, 0, 1, 1).data];

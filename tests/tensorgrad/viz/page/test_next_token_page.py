@@ -11,7 +11,6 @@ from tensorgrad.viz import next_token
 from tests.tensorgrad.viz import models
 
 TOKENS = [3, 1, 4, 1, 5, 2]
-DRAWN = "main .next"
 SETTINGS = ("temperature", "top_k", "top_p")
 
 Show = Callable[..., Any]
@@ -67,7 +66,7 @@ def test_settings_do_what_decoding_does(show: Show) -> None:
         ]
     ).astype(np.float32)
     page = next_token(models.Given(logits), [0, 1, 2], candidates=30)
-    window, grid = show(page, DRAWN), page.data["grid"]
+    window, grid = show(page), page.data["grid"]
     for t in (2, 1, 0):
         for _ in range(12):
             settings = {
@@ -83,25 +82,25 @@ def test_settings_do_what_decoding_does(show: Show) -> None:
 def test_it_starts_with_the_settings_given(show: Show) -> None:
     logits = np.random.default_rng(1).normal(0, 2, (1, 50))
     settings = {"temperature": 0.73, "top_k": 9, "top_p": 0.81}
-    window = show(next_token(models.Given(logits), [0], **settings), DRAWN)
+    window = show(next_token(models.Given(logits), [0], **settings))
     check(window, logits[0], settings)
     window.click("text=Settings off")
     check(window, logits[0], {})
 
 
 def test_equal_logits_and_a_single_token(show: Show) -> None:
-    window = show(next_token(models.Given(np.zeros((1, 8))), [0]), DRAWN)
+    window = show(next_token(models.Given(np.zeros((1, 8))), [0]))
     for settings in ({"top_p": 0.5}, {"top_k": 3}, {"temperature": 0.0}):
         settle(window, **{"temperature": 1.0, "top_k": 0, "top_p": 1.0, **settings})
         check(window, np.zeros(8), settings)
-    window = show(next_token(models.Given(np.zeros((1, 1))), [0]), DRAWN)
+    window = show(next_token(models.Given(np.zeros((1, 1))), [0]))
     check(window, np.zeros(1), {})
 
 
 def test_suppressed_tokens_are_no_candidates(show: Show) -> None:
     logits = np.random.default_rng(1).normal(0, 2, (1, 50))
     never = (int(logits.argmax()), 4)
-    window = show(next_token(models.Given(logits), [0], suppress=never), DRAWN)
+    window = show(next_token(models.Given(logits), [0], suppress=never))
     tokens, found = table(window)
     stages = explain(logits[0], [], Sampling(suppress=never))
     assert not set(never) & set(tokens)
@@ -112,7 +111,7 @@ def test_suppressed_tokens_are_no_candidates(show: Show) -> None:
 def test_places_are_chosen_by_keys_and_mouse(show: Show) -> None:
     model = models.gpt()
     *_, logits = model.layer_logits(TOKENS)
-    window = show(next_token(model, TOKENS), DRAWN)
+    window = show(next_token(model, TOKENS))
     check(window, logits[5], {})
     for _ in range(9):
         window.keyboard.press("ArrowLeft")
@@ -128,7 +127,7 @@ def test_places_are_chosen_by_keys_and_mouse(show: Show) -> None:
 
 def test_what_follows_is_marked_wherever_it_stands(show: Show) -> None:
     logits = np.tile(-np.arange(60.0), (2, 1))
-    window = show(next_token(models.Given(logits), [0, 41], candidates=20), DRAWN)
+    window = show(next_token(models.Given(logits), [0, 41], candidates=20))
     window.keyboard.press("ArrowLeft")
     last = window.locator(".candidates tr.chosen")
     assert last.inner_text().split()[:3] == ["42", "41◂", "follows"]
@@ -136,7 +135,7 @@ def test_what_follows_is_marked_wherever_it_stands(show: Show) -> None:
 
 def test_layers_say_what_the_model_says_after_them(show: Show) -> None:
     model = models.gpt()
-    window = show(next_token(model, TOKENS, labels=[*"abcdefg"]), DRAWN)
+    window = show(next_token(model, TOKENS, labels=[*"abcdefg"]))
     window.keyboard.press("ArrowLeft")
     rows = window.eval_on_selector_all(
         ".layers tbody tr", "rows => rows.map(row => row.innerText.split(/\\s+/))"
@@ -156,7 +155,7 @@ def test_layers_say_what_the_model_says_after_them(show: Show) -> None:
 
 def test_checkpoints_are_walked_by_keys(show: Show) -> None:
     every = {step: models.gpt(step) for step in (1, 2, 3)}
-    window = show(next_token(every[3], TOKENS, checkpoints=every), DRAWN)
+    window = show(next_token(every[3], TOKENS, checkpoints=every))
     for key, step in ((None, 3), (",", 2), (",", 1), (",", 1), (".", 2)):
         if key:
             window.keyboard.press(key)
@@ -169,7 +168,7 @@ def test_checkpoints_are_walked_by_keys(show: Show) -> None:
 def test_labels_are_text_whatever_they_hold(show: Show) -> None:
     every = {"</script>": models.gpt(), "<b>": models.gpt(1)}
     page = next_token(models.gpt(), range(7), labels=models.NASTY, checkpoints=every)
-    window = show(page, DRAWN)
+    window = show(page)
     words = window.eval_on_selector_all(
         ".prompt .word", "words => words.map(word => word.textContent)"
     )

@@ -30,6 +30,7 @@ class Attention {
     this.setKind(this.kinds.length - 1);
     this.token = Math.max(0, this.kind.rows.length - 1);
     onColours(() => this.draw());
+    page.main.dataset.ready = "";
   }
 
   about({ model, kinds, texts }) {

@@ -31,6 +31,7 @@ class NextToken {
     this.build();
     this.useKeys(page.keys);
     onColours(() => this.draw());
+    page.main.dataset.ready = "";
   }
 
   about() {
