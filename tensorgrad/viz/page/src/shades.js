@@ -3,9 +3,10 @@ import { el } from "./dom.js";
 import { isDark } from "./theme.js";
 
 const LIGHT = ["#ffffff", "#a9d8f4", "#0072b2", "#00263f"];
-const DARK = ["#1d1f22", "#0c4f78", "#56b4e9", "#eef8ff"];
+const DARK = ["#101113", "#0c4f78", "#56b4e9", "#eef8ff"];
 const STOPS = [0, 0.35, 0.7, 1];
 const LEVELS = 256;
+const POWER = 0.4;
 
 let printing = false;
 const tables = new Map();
@@ -42,9 +43,9 @@ function table() {
   return tables.get(stops);
 }
 
-/** The root of a share: what is small is still seen. */
+/** A power below 1: what is small is still seen. */
 function level(share) {
-  return Math.round(Math.sqrt(Math.min(Math.max(share, 0), 1)) * (LEVELS - 1));
+  return Math.round(Math.min(Math.max(share, 0), 1) ** POWER * (LEVELS - 1));
 }
 
 /** The colour of a share from 0 to 1, and the colour of text on it. */
@@ -84,9 +85,9 @@ export function paint(canvas, shares, rows, columns) {
 export function legend(says) {
   const bar = el("canvas", { class: "scale", "aria-hidden": "true" });
   const ticks = [0, 0.01, 0.1, 0.25, 0.5, 1].map((share) =>
-    el("span", { "--at": `${Math.sqrt(share) * 100}%` }, share === 0 ? "0" : `${share * 100} %`),
+    el("span", { "--at": `${share ** POWER * 100}%` }, share === 0 ? "0" : `${share * 100} %`),
   );
-  const draw = () => paint(bar, Array.from({ length: 200 }, (_, i) => ((i + 0.5) / 200) ** 2), 1, 200);
+  const draw = () => paint(bar, Array.from({ length: 200 }, (_, i) => ((i + 0.5) / 200) ** (1 / POWER)), 1, 200);
   onColours(draw);
-  return el("div", { class: "legend" }, el("span", { class: "soft" }, says), el("div", { class: "ramp" }, bar, ticks));
+  return el("div", { class: "scaled" }, el("span", { class: "soft" }, says), el("div", { class: "ramp" }, bar, ticks));
 }

@@ -47,12 +47,13 @@ export function tokenRow(labels, { name, choose, hover }) {
   const chips = labels.map((label, i) =>
     el(
       "div",
-      { class: "chip", role: "option", tabindex: -1, "aria-selected": "false", "aria-label": `${i}: ${said(label)}` },
+      { class: "chip", role: choose ? "option" : "listitem", "aria-label": `${i}: ${said(label)}` },
       el("bdi", { class: "word" }, seen(label)),
       notes[i],
     ),
   );
-  const node = el("div", { class: "tokens", role: "listbox", "aria-label": name, "aria-orientation": "horizontal" }, chips);
+  const list = choose ? { role: "listbox", "aria-orientation": "horizontal" } : { role: "list" };
+  const node = el("div", { class: "tokens", "aria-label": name, ...list }, chips);
   const set = (chosen) =>
     chips.forEach((chip, i) => {
       chip.setAttribute("aria-selected", String(i === chosen));
@@ -72,7 +73,7 @@ export function tokenRow(labels, { name, choose, hover }) {
     if (hover) chip.addEventListener("pointerenter", () => hover(i));
   });
   if (hover) node.addEventListener("pointerleave", () => hover(null));
-  set(0);
+  if (choose) set(0);
   return { node, chips, notes, set };
 }
 

@@ -4,7 +4,8 @@ import { short } from "../numbers.js";
 import { paint } from "../shades.js";
 import { plain, seen } from "../tokens.js";
 
-const WIDTH = 560, LEAST = 3, MOST = 30; // pixels: of the map, of a cell
+const NARROW = 300, WIDE = 640, BESIDE = 140; // pixels: of the map, of labels and gaps
+const LEAST = 3, MOST = 30; // pixels of a cell
 const LEGIBLE = 11; // pixels a label needs
 
 export class LargeMap {
@@ -24,18 +25,26 @@ export class LargeMap {
   fill() {
     const { kind } = this.page;
     const [T, S] = [kind.rows.length, kind.columns.length];
-    this.cell = Math.max(LEAST, Math.min(MOST, Math.floor(WIDTH / Math.max(T, S))));
+    this.cell = Math.max(LEAST, Math.min(MOST, Math.floor(this.room() / Math.max(T, S))));
     this.canvas.style.width = `${S * this.cell}px`;
     this.canvas.style.height = `${T * this.cell}px`;
     this.across = this.labels(kind.columns, "across");
     this.down = this.labels(kind.rows, "down");
     this.row = el("div", { class: "band" });
     const { rows, columns } = kind.names;
-    const axes = kind.alike ? "each token looks at the tokens along the top" : `each token of the ${rows} looks at the ${columns}, along the top`;
+    const writing = rows === "target" ? ", as the next one is written," : "";
+    const axes = `each token${kind.alike ? "" : ` of the ${rows}`}${writing} looks at ${kind.alike ? "those" : `the ${columns},`} along the top`;
     const board = el("div", { class: "board" }, this.canvas, this.row);
     board.style.width = `${S * this.cell}px`;
     const frame = el("div", { class: "frame" }, el("span", {}), this.across, this.down, board);
     replace(this.node, el("h3", {}, axes), el("div", { class: "scroll" }, frame), this.reading);
+  }
+
+  /** Pixels for the map: beside the small ones, or below them. */
+  room() {
+    const whole = this.page.page.main.clientWidth - BESIDE;
+    const beside = whole - this.page.small.node.scrollWidth;
+    return Math.min(WIDE, beside < NARROW ? Math.max(whole, NARROW) : beside);
   }
 
   /** Labels beside the cells; only the chosen one where there is no room for all. */

@@ -30,6 +30,7 @@ class Attention {
     this.setKind(this.kinds.length - 1);
     this.token = Math.max(0, this.kind.rows.length - 1);
     onColours(() => this.draw());
+    addEventListener("resize", () => (this.large.fill(), this.draw()));
     page.main.dataset.ready = "";
   }
 
@@ -149,7 +150,6 @@ class Attention {
     this.token = Math.min(this.token, this.chosen.length - 1);
     const { kind, layer, head } = this;
     replace(this.heading, `${layerName(kind, layer)}, ${headName(kind, head)}`);
-    this.turn.press.textContent = this.back ? "What it looks at" : "Who looks at it";
     this.small.draw();
     this.large.draw();
     this.drawToken();

@@ -20,7 +20,7 @@ export class Layers {
   draw() {
     const { page } = this;
     const token = page.followed();
-    replace(this.last, page.isLast() ? "its chance for " : "what follows: ", el("bdi", {}, seen(page.name(token))));
+    replace(this.last, page.isLast() ? "chance of " : "what follows: ", el("bdi", {}, seen(page.name(token))));
     const rows = [];
     for (let layer = page.layers - 1; layer >= 0; layer--) rows.push(this.row(layer, token));
     replace(this.body, rows);
