@@ -12,7 +12,7 @@ export class LargeMap {
   constructor(page) {
     this.page = page;
     this.canvas = el("canvas", { "aria-hidden": "true" });
-    this.reading = el("p", { class: "reading", "aria-hidden": "true" });
+    this.reading = el("p", { class: "reading noprint", "aria-hidden": "true" });
     this.node = el("section", { class: "large", "aria-label": "The chosen head" });
     this.canvas.addEventListener("pointermove", (event) => this.point(event));
     this.canvas.addEventListener("pointerleave", () => (this.page.hover(null), this.read(null)));

@@ -3,6 +3,7 @@ import { button, el, replace, svg } from "../dom.js";
 import { percent, seen } from "../tokens.js";
 
 const WIDTH = 640, HEIGHT = 150, LEFT = 40, RIGHT = 12, TOP = 10, BOTTOM = 22; // pixels
+const TOPS = [0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]; // of the chart; rounding may pass 1
 
 export class Learning {
   constructor(page) {
@@ -50,11 +51,12 @@ export class Learning {
     const { page } = this;
     const count = page.states.length;
     const x = (i) => LEFT + ((WIDTH - LEFT - RIGHT) * i) / (count - 1);
-    const y = (share) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - share);
+    const most = TOPS.find((top) => top >= Math.max(...here, ...(mean ?? [])));
+    const y = (share) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / most);
     const line = (shares, name) => svg("path", { class: name, d: shares.map((share, i) => `${i ? "L" : "M"}${x(i)} ${y(share)}`).join("") });
-    const levels = [0, 0.5, 1].map((share) => [
+    const levels = [0, most / 2, most].map((share) => [
       svg("line", { class: "level", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share), y2: y(share) }),
-      svg("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, `${share * 100} %`),
+      svg("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, `${Number((share * 100).toPrecision(3))} %`),
     ]);
     const every = Math.ceil(count / 10);
     const ticks = page.states.map(({ step }, i) =>
