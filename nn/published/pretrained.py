@@ -121,9 +121,15 @@ class Pretrained(Module):
         CheckpointError where there are none, or none of such a model. How many a run
         keeps is what its trainer was told: `keep` of a `TrainerConfig`.
         """
-        there = checkpoints.steps(run)
-        if not there or at_most < 1:
-            raise CheckpointError(f"{run}: {len(there)} checkpoints, {at_most} asked")
+        latest = checkpoints.latest_step(run)
+        # later ones belong to a run that was set back
+        there = [
+            s for s in checkpoints.steps(run) if latest is not None and s <= latest
+        ]
+        if not there:
+            raise CheckpointError(f"{run}: holds no checkpoint: name a run's folder")
+        if at_most < 1:
+            raise ConfigError(f"at_most={at_most}: must be 1 or more")
         chosen = np.linspace(len(there) - 1, 0, min(at_most, len(there))).round()
         twin = copy.deepcopy(self)
         return _at_steps(twin, run, [there[int(i)] for i in reversed(chosen)])

@@ -26,28 +26,38 @@ def lens(
     tokens, chances  (L, T, K): the likeliest, likeliest first
     followed, ranks  (L, T): the chance and the rank of the token that follows
     """
-    tokens, chances, followed_chances, ranks = [], [], [], []
-    T, logits = len(followed), np.zeros((0, 0))
+    said: dict[str, list[Array]] = {}
+    logits = np.zeros((0, 0))
     for logits in layers:
-        check_logits(logits, T)
-        K = min(SHOWN, logits.shape[-1])
-        best = np.argpartition(-logits, K - 1, axis=-1)[:, :K]
-        best.sort(axis=-1)  # of equals the first
-        values = np.take_along_axis(logits, best, -1)
-        order = np.argsort(-values, axis=-1, kind="stable")
-        best = np.take_along_axis(best, order, -1)
-        total = log_sum_exp(logits)[:, None]
-        own = np.take_along_axis(logits, followed[:, None], -1)
-        tokens.append(best)
-        chances.append(np.exp(np.take_along_axis(logits, best, -1) - total))
-        followed_chances.append(np.exp(own - total)[:, 0])
-        ranks.append(1 + np.count_nonzero(logits > own, axis=-1))
+        check_logits(logits, len(followed))
+        for name, array in _said(logits, followed).items():
+            said.setdefault(name, []).append(array)
+    return {name: packed(np.array(arrays)) for name, arrays in said.items()}, logits
+
+
+def _said(logits: Array, followed: NDArray[np.int64]) -> dict[str, Array]:
+    """What one layer says, from its logits (T, V)."""
+    tokens = np.stack([likeliest(row, SHOWN) for row in logits])  # (T, K)
+    own = np.take_along_axis(logits, followed[:, None], -1)
+    total = log_sum_exp(logits)[:, None]
     return {
-        "tokens": packed(np.array(tokens, np.int32)),
-        "chances": packed(np.array(chances, np.float64)),
-        "followed": packed(np.array(followed_chances, np.float64)),
-        "ranks": packed(np.array(ranks, np.int32)),
-    }, logits
+        "tokens": tokens.astype(np.int32),
+        "chances": np.exp(np.take_along_axis(logits, tokens, -1) - total),
+        "followed": np.exp(own - total)[:, 0],
+        "ranks": (1 + np.count_nonzero(logits > own, axis=-1)).astype(np.int32),
+    }
+
+
+def likeliest(logits: Array, count: int) -> NDArray[np.int64]:
+    """The tokens with the largest logits (V,), largest first, of equals the first.
+
+    >>> likeliest(np.array([1.0, 3.0, 3.0, 2.0]), 3)
+    array([1, 2, 3])
+    """
+    count = min(count, logits.size)
+    least = np.partition(logits, -count)[-count]
+    among = np.flatnonzero(logits >= least)
+    return among[np.argsort(-logits[among], kind="stable")][:count]
 
 
 def last(layers: Iterable[Array], T: int) -> Array:

@@ -104,7 +104,8 @@ def read_texts(
 ) -> dict[str, Text]:
     """What the model reads: one text, or a source and a target.
 
-    A model that has `write(source)` reads two. Without a target, it writes one.
+    A model that has `write(source)` reads two, and knows the tokens that start a target
+    and end a source: `config.bos`, `config.eos`. Without a target, it writes one.
     """
     if not reads_two(model):
         return {"text": first.read(text)}

@@ -85,6 +85,12 @@ def test_chances_and_ranks_are_those_of_the_layers_logits() -> None:
             assert lens(page, "ranks")[layer, t] == rank
 
 
+def test_of_equals_the_first_are_shown() -> None:
+    page = next_token(models.Given(np.zeros((1, 500))), [0])
+    assert np.array_equal(lens(page, "tokens")[:, 0], [range(8)] * 2)
+    assert page.data["followed"] == [0]
+
+
 def test_a_target_is_written_for_a_source() -> None:
     model = models.translator()
     page = next_token(model, source=TOKENS, labels=models.NASTY)
@@ -124,7 +130,7 @@ def test_a_runs_checkpoints_are_each_its_own_model(tmp_path: Path) -> None:
     some = [step for step, _ in model.at_checkpoints(tmp_path, 3)]
     assert some == [0, 20, 40]
     assert [step for step, _ in model.at_checkpoints(tmp_path, 1)] == [40]
-    with pytest.raises(InputError, match="0 checkpoints"):
+    with pytest.raises(InputError, match="holds no checkpoint"):
         next_token(model, TOKENS, checkpoints=tmp_path / "none")
 
 

@@ -29,7 +29,7 @@ class Attention {
     // the last kind's last layer is the nearest to what a model says
     this.setKind(this.kinds.length - 1);
     this.token = Math.max(0, this.kind.rows.length - 1);
-    onColours(() => this.draw());
+    onColours(() => (this.small.paint(), this.draw()));
     addEventListener("resize", () => (this.large.fill(), this.draw()));
     page.main.dataset.ready = "";
   }

@@ -24,6 +24,7 @@ export class SmallMaps {
     const corner = el("th", { class: "corner" }, "layer");
     const caption = el("caption", {}, "head");
     replace(this.node, el("table", {}, caption, el("thead", {}, el("tr", {}, corner, heads)), el("tbody", {}, rows)));
+    this.paint();
   }
 
   map(kind, layer, head) {
@@ -38,11 +39,17 @@ export class SmallMaps {
     return { canvas, press };
   }
 
-  draw() {
-    const { kind, layer, head } = this.page;
+  paint() {
+    const { kind } = this.page;
     this.maps.forEach((row, l) =>
-      row.forEach(({ canvas, press }, h) => {
-        paint(canvas, kind.map(l, h), kind.rows.length, kind.columns.length);
+      row.forEach(({ canvas }, h) => paint(canvas, kind.map(l, h), kind.rows.length, kind.columns.length)),
+    );
+  }
+
+  draw() {
+    const { layer, head } = this.page;
+    this.maps.forEach((row, l) =>
+      row.forEach(({ press }, h) => {
         const chosen = l === layer && h === head;
         press.setAttribute("aria-pressed", String(chosen));
         press.tabIndex = chosen ? 0 : -1; // arrows lead to the others
