@@ -154,10 +154,16 @@ def test_what_cannot_be_shown_is_refused() -> None:
         next_token(models.Silent(), TOKENS)
     with pytest.raises(InputError, match="diverge"):
         next_token(models.Given(np.full((6, 3), np.nan)), TOKENS)
-    with pytest.raises(InputError, match="540,000 numbers, and a page holds 524,288"):
-        next_token(
-            models.Given(np.zeros((300, 400))),
-            np.zeros(300, int),
-            candidates=200,
-            checkpoints=[(i, models.Given(np.zeros((300, 400)))) for i in range(10)],
-        )
+
+
+def test_more_than_a_page_holds_is_refused_by_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tensorgrad.viz.predictions.MOST", 250)
+    model = models.Given(np.zeros((6, 40)))
+    both = {1: model, 2: model}
+    next_token(model, TOKENS)
+    next_token(model, TOKENS, candidates=20, checkpoints=both)
+    says = "40 candidates for 6 tokens at 2 checkpoints are 480 numbers, .* holds 250"
+    with pytest.raises(InputError, match=says):
+        next_token(model, TOKENS, checkpoints=both)

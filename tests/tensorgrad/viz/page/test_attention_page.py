@@ -186,3 +186,13 @@ def test_paper_is_white(show: Show) -> None:
     assert window.evaluate(future) == [255, 255, 255, 255]
     window.evaluate("dispatchEvent(new Event('afterprint'))")
     assert max(window.evaluate(future)[:3]) < 60
+
+
+def test_all_that_takes_the_focus_has_a_name(show: Show) -> None:
+    window = show(attention(models.translator(), TOKENS, TARGET))
+    unnamed = window.eval_on_selector_all(
+        "button, input, [tabindex]",
+        """all => all.filter(node => !(node.ariaLabel || node.labels?.length
+            || node.textContent.trim())).map(node => node.outerHTML)""",
+    )
+    assert unnamed == []

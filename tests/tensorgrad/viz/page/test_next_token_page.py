@@ -174,3 +174,14 @@ def test_labels_are_text_whatever_they_hold(show: Show) -> None:
     )
     assert words == ["<", "</script>", "·", "↵", "&amp;", r"\u202e", "é"]
     assert window.locator("main script, main b").count() == 0
+
+
+def test_all_that_takes_the_focus_has_a_name(show: Show) -> None:
+    every = {1: models.gpt(), 2: models.gpt()}
+    window = show(next_token(models.gpt(), TOKENS, checkpoints=every))
+    unnamed = window.eval_on_selector_all(
+        "button, input, [tabindex]",
+        """all => all.filter(node => !(node.ariaLabel || node.labels?.length
+            || node.textContent.trim())).map(node => node.outerHTML)""",
+    )
+    assert unnamed == []
