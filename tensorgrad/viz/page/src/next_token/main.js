@@ -1,16 +1,16 @@
 // What may follow a token: candidates, what settings make of them, layers, learning.
 import { el } from "../dom.js";
-import { unpack } from "../packed.js";
 import { plural } from "../numbers.js";
+import { unpack } from "../packed.js";
 import { legend, onColours } from "../shades.js";
 import { start } from "../shell.js";
-import { plain, said } from "../tokens.js";
+import { said } from "../tokens.js";
 import { Candidates } from "./candidates.js";
 import { opened, Place } from "./decoding.js";
 import { Layers } from "./layers.js";
 import { Learning } from "./learning.js";
+import { Overview } from "./overview.js";
 import { Prompt } from "./prompt.js";
-import { Grid } from "./overview.js";
 
 class NextToken {
   constructor(data, page) {
@@ -42,7 +42,7 @@ class NextToken {
   }
 
   build() {
-    const parts = [new Prompt(this), new Candidates(this), new Layers(this), new Grid(this)];
+    const parts = [new Prompt(this), new Candidates(this), new Layers(this), new Overview(this)];
     if (this.states.length > 1) parts.push(new Learning(this));
     this.parts = parts;
     const [prompt, candidates, layers, overview, learning] = parts.map((part) => part.node);

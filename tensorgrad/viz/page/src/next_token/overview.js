@@ -3,7 +3,7 @@ import { el, replace } from "../dom.js";
 import { shadeElement } from "../shades.js";
 import { percent, plain, said, seen } from "../tokens.js";
 
-export class Grid {
+export class Overview {
   constructor(page) {
     this.page = page;
     this.cells = [];

@@ -1,8 +1,7 @@
 // The prompt, a place of which is chosen; each token shaded by how it was expected.
-import { el } from "../dom.js";
+import { el, replace } from "../dom.js";
 import { shadeElement } from "../shades.js";
 import { percent, said, seen, tokenRow } from "../tokens.js";
-import { replace } from "../dom.js";
 
 export class Prompt {
   constructor(page) {
