@@ -30,7 +30,7 @@ class NextToken {
     page.subtitle.textContent = this.about();
     this.build();
     this.useKeys(page.keys);
-    onColours(() => this.draw());
+    onColours(() => (this.overview.fill(), this.draw()));
     page.main.dataset.ready = "";
   }
 
@@ -42,7 +42,8 @@ class NextToken {
   }
 
   build() {
-    const parts = [new Prompt(this), new Candidates(this), new Layers(this), new Overview(this)];
+    this.overview = new Overview(this);
+    const parts = [new Prompt(this), new Candidates(this), new Layers(this), this.overview];
     if (this.states.length > 1) parts.push(new Learning(this));
     this.parts = parts;
     const [prompt, candidates, layers, overview, learning] = parts.map((part) => part.node);
@@ -72,6 +73,7 @@ class NextToken {
 
   chooseState(state) {
     this.state = Math.min(Math.max(state, 0), this.states.length - 1);
+    this.overview.fill();
     this.draw();
     this.page.say(`Step ${this.states[this.state].step}. ${this.inWords()}`);
   }

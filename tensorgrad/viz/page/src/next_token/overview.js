@@ -35,6 +35,12 @@ export class Overview {
   draw() {
     const { page } = this;
     this.heads.forEach((th, t) => th.classList.toggle("chosen", t === page.t));
+    for (const { cell, t } of this.cells) cell.classList.toggle("here", t === page.t);
+  }
+
+  /** Every cell anew: of another checkpoint, or in other colours. */
+  fill() {
+    const { page } = this;
     for (const { cell, layer, t } of this.cells) {
       const [token] = page.seen("tokens", layer, t);
       const [chance] = page.seen("chances", layer, t);
@@ -43,7 +49,6 @@ export class Overview {
       cell.title = `after ${plain(page.labels[t])}, ${page.layerName(layer)}: ${plain(name)} ${percent(chance)}`;
       cell.setAttribute("aria-label", `${said(name)}, ${percent(chance)}`);
       cell.classList.toggle("right", !page.isLast(t) && token === page.followed(t));
-      cell.classList.toggle("here", t === page.t);
       shadeElement(cell, chance);
     }
   }
