@@ -12,6 +12,7 @@ from .errors import AnomalyError
 if TYPE_CHECKING:
     from .graph import Node
 
+
 def check_forward(node: Node, inputs: Iterable[Any], out: Any) -> None:
     """Raise if finite inputs gave something that is not."""
     bad = _first_bad(out)
