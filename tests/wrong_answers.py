@@ -1,0 +1,40 @@
+"""Wrong answers to the exercises of docs/path, and part of what each is told."""
+
+WRONG = {
+    "1.1": [
+        (
+            "def sin(x):\n"
+            "    return Scalar(math.sin(x.value), (x,), (-math.cos(x.value),))",
+            "at index (0,)",
+        ),
+        (
+            "def sin(x):\n"
+            "    return Scalar(math.sin(x.value), (x,), (-math.cos(x.value),))",
+            "the sign: every element is minus what it should be",
+        ),
+    ],
+    "1.2": [
+        (
+            "def divide(x, y):\n"
+            "    slopes = (1 / y.value, x.value / y.value**2)\n"
+            "    return Scalar(x.value / y.value, (x, y), slopes)",
+            "at index (1,)",
+        ),
+    ],
+    "1.3": [
+        (
+            "def neuron_slopes(w, x, b):\n"
+            "    y = math.tanh(w * x + b)\n"
+            "    g = 2 * (y - 1) * (1 - y * y)\n"
+            "    return [g * w, g * x, g]",
+            "2 of 3 elements differ. At [0]",
+        ),
+        (
+            "def neuron_slopes(w, x, b):\n"
+            "    y = math.tanh(w * x + b)\n"
+            "    g = 2 * (y - 1) * (1 - y * y)\n"
+            "    return [g * x, g * w]",
+            "the shape is (2,), and (3,) is right",
+        ),
+    ],
+}
