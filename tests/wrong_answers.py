@@ -37,4 +37,32 @@ WRONG = {
             "the shape is (2,), and (3,) is right",
         ),
     ],
+    "2.1": [
+        ("def gradient_of_x(g, out):\n    return g * out * (1 + out)", "at index (0,)"),
+        ("def gradient_of_x(g, out):\n    return out * (1 - out)", "g *` missing"),
+    ],
+    "2.2": [
+        (
+            "def towards_x(g, x, y):\n    return g * 2 * (x - y)\n\n\n"
+            "def towards_y(g, x, y):\n    return g * 2 * (x - y)",
+            "the sign: every element",
+        ),
+        (
+            "def towards_x(g, x, y):\n    return g * (x - y)\n\n\n"
+            "def towards_y(g, x, y):\n    return g * (y - x)",
+            "a factor: every element is 0.5 times what it should be",
+        ),
+    ],
+    "2.3": [
+        (
+            "def towards_x(g, w):\n    return g @ w\n\n\n"
+            "def towards_w(g, x):\n    return x.mT @ g",
+            "the gradient for w has the shape (2, 3), and w itself (3, 2)",
+        ),
+        (
+            "def towards_x(g, w):\n    return g @ w\n\n\n"
+            "def towards_w(g, x):\n    return g.mT @ x / len(x)",
+            "at index (",
+        ),
+    ],
 }
