@@ -65,4 +65,34 @@ WRONG = {
             "at index (",
         ),
     ],
+    "3.1": [
+        (
+            "def sum_to(x, shape):\n"
+            "    return x.sum(axis=tuple(range(x.ndim - len(shape))))",
+            "the shape is (3, 4), and (1, 4) is right",
+        ),
+        (
+            "def sum_to(x, shape):\n"
+            "    x = x.mean(axis=tuple(range(x.ndim - len(shape))))\n"
+            "    ones = tuple(i for i, length in enumerate(shape) if length == 1)\n"
+            "    return x.sum(axis=ones, keepdims=True)",
+            "At [0, 0] yours is 6.0, and 12.0 is right: off by -6",
+        ),
+    ],
+    "3.2": [
+        (
+            "def towards_x(g, scale):\n    return g * scale\n\n\n"
+            "def towards_scale(g, x):\n    return (g * x).sum(axis=1)",
+            "the gradient for scale has the shape (2,), and scale itself (2, 1)",
+        ),
+        (
+            "def towards_x(g, scale):\n    return g * scale\n\n\n"
+            "def towards_scale(g, x):\n    return (g * x)[:, :1]",
+            "a missing sum: only slice 0 along axis 1",
+        ),
+    ],
+    "3.3": [
+        ("def towards_x(g):\n    return g - g.mean(axis=0)", "at index ("),
+        ("def towards_x(g):\n    return g", "at index ("),
+    ],
 }
