@@ -95,4 +95,38 @@ WRONG = {
         ("def towards_x(g):\n    return g - g.mean(axis=0)", "at index ("),
         ("def towards_x(g):\n    return g", "at index ("),
     ],
+    "4.1": [
+        (
+            "def walk_order(output):\n"
+            "    todo, found = [output.node], []\n"
+            "    for node in todo:  # level by level\n"
+            "        if node.op is not None and node not in found:\n"
+            "            found.append(node)\n"
+            "            todo += node.parents\n"
+            "    return [node.op.name for node in found]",
+            "At [2] yours is 'multiply', and 'tanh' is right",
+        ),
+        (
+            "def walk_order(output):\n    return [output.node.op.name]",
+            "the shape is (1,), and (6,) is right",
+        ),
+    ],
+    "4.2": [
+        ("gradients = [4.0, 12.0, 4.0]", "At [1] yours is 12.0, and 16.0 is right"),
+        ("gradients = [4.0, 16.0, 8.0]", "At [2] yours is 8.0, and 4.0 is right"),
+    ],
+    "4.3": [
+        (
+            "def deliver(arrived, name, g):\n"
+            "    if name in arrived:\n"
+            "        arrived[name] += g\n"
+            "    else:\n"
+            "        arrived[name] = g",
+            "4 of 6 elements differ. At [1, 0] yours is 6.0",
+        ),
+        (
+            "def deliver(arrived, name, g):\n    arrived[name] = g",
+            "At [0, 0] yours is 5.0, and 6.0 is right: off by -1",
+        ),
+    ],
 }
