@@ -129,4 +129,32 @@ WRONG = {
             "At [0, 0] yours is 5.0, and 6.0 is right: off by -1",
         ),
     ],
+    "5.1": [
+        (
+            "def parameters(widths):\n"
+            "    return sum(n * m for n, m in zip(widths, widths[1:]))",
+            "yours is 48, and 65 is right: off by -17\n  for [2, 16, 1]",
+        ),
+    ],
+    "5.2": [
+        (
+            "def towards_x(g, x):\n"
+            "    return g[:, None] * (right_class - tg.softmax(x))",
+            "the sign: every element is minus what it should be",
+        ),
+        (
+            "def towards_x(g, x):\n    return g[:, None] * tg.softmax(x)",
+            "at index (",
+        ),
+    ],
+    "5.3": [
+        (
+            "def standard_deviations(n):\n    return [1 / n, 2 / n]",
+            "At [1] yours is 2.0, and 1.41421",
+        ),
+        (
+            "def standard_deviations(n):\n    return [np.sqrt(1 / n), np.sqrt(1 / n)]",
+            "At [1] yours is ",
+        ),
+    ],
 }
