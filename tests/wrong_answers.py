@@ -157,4 +157,27 @@ WRONG = {
             "At [1] yours is ",
         ),
     ],
+    "6.1": [
+        (
+            "def momentum_descent(p, gradients, lr, momentum):\n"
+            "    for g in gradients:\n"
+            "        p = p - lr * np.asarray(g)\n"
+            "    return p",
+            "2 of 2 elements differ. At [0] yours is 0.9, and 0.719 is right",
+        ),
+    ],
+    "6.2": [
+        ("def towards_w(g, w):\n    return g * 0.05 * w", "at index ("),
+        (
+            "def towards_w(g, w):\n    return g * 0.2 * w",
+            "a factor: every element is 2",
+        ),
+    ],
+    "6.3": [
+        (
+            "def best_before_giving_up(losses, patience):\n"
+            "    return losses.index(min(losses))",
+            "At [0] yours is 4, and 1 is right: off by 3",
+        ),
+    ],
 }

@@ -140,7 +140,9 @@ def judged(function: Any, inputs: Sequence[np.ndarray]) -> str:
 
 
 def blank(answer: Any) -> bool:
-    """Whether the place for the answer is as it was."""
+    """Whether the place for the answer is as it was, or one place among several."""
+    if isinstance(answer, list | tuple):
+        return any(map(blank, answer))
     return answer is None or answer is ...
 
 
