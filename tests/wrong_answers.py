@@ -163,7 +163,7 @@ WRONG = {
             "    for g in gradients:\n"
             "        p = p - lr * np.asarray(g)\n"
             "    return p",
-            "2 of 2 elements differ. At [0] yours is 0.9, and 0.719 is right",
+            "2 of 2 elements differ. At [0] yours is 0.9, and 0.639 is right",
         ),
     ],
     "6.2": [
