@@ -180,4 +180,36 @@ WRONG = {
             "At [0] yours is 4, and 1 is right: off by 3",
         ),
     ],
+    "7.1": [
+        ("def towards_x(g, x):\n    return g - tg.softmax(x) * g", "at index ("),
+        (
+            "def towards_x(g, x):\n"
+            "    return g + tg.softmax(x) * g.sum(axis=-1, keepdims=True)",
+            "at index (",
+        ),
+        (
+            "def towards_x(g, x):\n"
+            "    return 0.5 * (g - tg.softmax(x) * g.sum(axis=-1, keepdims=True))",
+            "a factor: every element is 0.5 times",
+        ),
+    ],
+    "7.2": [
+        (
+            "def heads(x, H):\n    T, C = x.shape\n    return x.reshape(H, T, C // H)",
+            "At [0, 1, 0] yours is 4.0, and 8.0 is right: off by -4",
+        ),
+    ],
+    "7.3": [
+        (
+            "def weights_of(scores, real):\n"
+            "    seen = np.tril(np.ones_like(scores, bool)) & real\n"
+            "    return tg.softmax(np.where(seen, scores, -np.inf))",
+            "At [0, 0] yours is nan, and 0.0 is right",
+        ),
+        (
+            "def weights_of(scores, real):\n"
+            "    return tg.softmax(np.where(real, scores, -np.inf))",
+            "At [0, 0] yours is ",
+        ),
+    ],
 }
