@@ -202,8 +202,9 @@ WRONG = {
     "7.3": [
         (
             "def weights_of(scores, real):\n"
-            "    seen = np.tril(np.ones_like(scores, bool)) & real\n"
-            "    return tg.softmax(np.where(seen, scores, -np.inf))",
+            "    e = np.exp(scores) * np.tril(np.ones_like(scores)) * real\n"
+            "    with np.errstate(invalid='ignore'):\n"
+            "        return e / e.sum(axis=1, keepdims=True)",
             "At [0, 0] yours is nan, and 0.0 is right",
         ),
         (
