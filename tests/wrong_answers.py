@@ -213,4 +213,45 @@ WRONG = {
             "At [0, 0] yours is ",
         ),
     ],
+    "8.1": [
+        (
+            "def positions(length, C):\n"
+            "    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, C, 2) / C)\n"
+            "    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)",
+            "At [0, 1] yours is 0.0, and 1.0 is right: off by -1",
+        ),
+        (
+            "def positions(length, C):\n    return np.zeros((length, C // 2))",
+            "the shape is (1, 1), and (1, 2) is right",
+        ),
+    ],
+    "8.2": [
+        (
+            "def layer_norm(x, weight, bias, eps):\n"
+            "    mean = x.mean(axis=-1, keepdims=True)\n"
+            "    variance = x.var(axis=-1, keepdims=True, ddof=1)\n"
+            "    return (x - mean) / np.sqrt(variance + eps) * weight + bias",
+            "At [0, 0] yours is ",
+        ),
+        (
+            "def layer_norm(x, weight, bias, eps):\n"
+            "    mean = x.mean(axis=-1, keepdims=True)\n"
+            "    variance = x.var(axis=-1, keepdims=True)\n"
+            "    return (x - mean) / (np.sqrt(variance) + eps) * weight + bias",
+            "elements differ. At [0, 0] yours is -1.14100",
+        ),
+    ],
+    "8.3": [
+        (
+            "def towards_x(g, x, out):\n"
+            "    return g / (x**2).mean(axis=-1, keepdims=True) ** 0.5",
+            "at index (",
+        ),
+        (
+            "def towards_x(g, x, out):\n"
+            "    r = (x**2).mean(axis=-1, keepdims=True) ** 0.5\n"
+            "    return (g - out * (g * out).sum(axis=-1, keepdims=True)) / r",
+            "at index (",
+        ),
+    ],
 }
