@@ -254,4 +254,40 @@ WRONG = {
             "at index (",
         ),
     ],
+    "9.1": [
+        (
+            "def count(config):\n"
+            "    C = config.n_embd\n"
+            "    rest = (config.vocab_size + config.block_size) * C + 2 * C\n"
+            "    return config.n_layer * 12 * C * C + rest",
+            "and 124439808 is right: off by -119808",
+        ),
+    ],
+    "9.2": [
+        (
+            "def probabilities(scores, temperature):\n"
+            "    return tg.softmax(scores * max(temperature, 1e-9))",
+            "At [0] yours is ",
+        ),
+        (
+            "def probabilities(scores, temperature):\n"
+            "    return tg.softmax(scores / max(temperature, 1e-9))",
+            "At [1] yours is 0.5, and 1.0 is right: off by -0.5",
+        ),
+    ],
+    "9.3": [
+        (
+            "def kept(scores, p):\n    return tg.softmax(scores) >= p",
+            "At [1] yours is ",
+        ),
+        (
+            "def kept(scores, p):\n"
+            "    chances = tg.softmax(scores)\n"
+            "    order = np.argsort(-chances)\n"
+            "    keep = np.zeros(len(scores), bool)\n"
+            "    keep[order] = np.cumsum(chances[order]) < p\n"
+            "    return keep",
+            "At [1] yours is False, and True is right",
+        ),
+    ],
 }
