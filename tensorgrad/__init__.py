@@ -14,7 +14,7 @@ from typing import Any
 from . import errors, functional, ops
 from .allocator import keep_freed_memory
 from .differentiate import backward, grad
-from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad, trace_calls
 from .op import REGISTRY, fused, primitive
 from .ops import *  # noqa: F403
 from .parallel import backward_each
@@ -39,6 +39,7 @@ __all__ = [
     "no_grad",
     "primitive",
     "profile",
+    "trace_calls",
 ]
 __all__ += ops.__all__
 

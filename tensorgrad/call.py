@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import anomaly
+from . import tracing
 from .coerce import PLAIN, constant, listless, weak
 from .errors import DefinitionError
 from .graph import Node, Variable, wrap
-from .mode import ANOMALY, recording
+from .mode import ON, recording
 
 if TYPE_CHECKING:
     from .op import Op
@@ -50,8 +50,8 @@ def unary(op: Op) -> Callable[..., Any]:
             node = Node(op, (parent,), saved, out)
         else:
             node = record(op, (x,), (data,), (parent,), out)
-        if mode == ANOMALY:
-            anomaly.check_forward(node, (data,), out)
+        if mode > ON:
+            tracing.note(mode, node, (data,), out)
         return wrap(out, node)
 
     return call
@@ -89,8 +89,8 @@ def binary(op: Op) -> Callable[..., Any]:
             node = Node(op, (px, py), saved, out)
         else:
             node = record(op, (None, None), (x, y), (px, py), out)
-        if mode == ANOMALY:
-            anomaly.check_forward(node, (x, y), out)
+        if mode > ON:
+            tracing.note(mode, node, (x, y), out)
         return wrap(out, node)
 
     return call
@@ -131,8 +131,8 @@ def general(op: Op) -> Callable[..., Any]:
         node = None
         if op.rules and any(parents) and (mode := recording()):
             node = record(op, inputs, datas, parents, out, stats, settings)
-            if mode == ANOMALY:
-                anomaly.check_forward(node, (*datas, *settings.values()), out)
+            if mode > ON:
+                tracing.note(mode, node, datas, out, settings)
         return pick(out, node) if several else wrap(out, node)
 
     return call
@@ -143,8 +143,8 @@ def outputs(op: Op, inputs: Any, datas: Any, parents: Any, outs: Any) -> Any:
     node = None
     if op.rules and any(parents) and (mode := recording()):
         node = record(op, inputs, datas, parents, outs)
-        if mode == ANOMALY:
-            anomaly.check_forward(node, datas, outs)
+        if mode > ON:
+            tracing.note(mode, node, datas, outs)
     return pick(outs, node)
 
 

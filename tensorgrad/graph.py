@@ -46,6 +46,7 @@ from .mode import ANOMALY, ON, recording, set_mode
 
 if TYPE_CHECKING:
     from .tensor import Tensor
+    from .tracing import Trace
 
 next_order = count(1).__next__
 
@@ -59,12 +60,12 @@ class Node:
 
     __slots__ = (
         *("op", "parents", "saved", "shape", "dtype", "order"),
-        *("hooks", "tensor", "line", "module"),  # rare, and quicker here than a dict
+        *("hooks", "tensor", "trace", "module"),  # rare, and quicker here than a dict
     )
 
     hooks: tuple[Callable[[Any], Any], ...]
     tensor: Callable[[], Tensor | None] | None  # weakly, whose .grad to fill
-    line: str | None  # the user's source line, under anomaly mode
+    trace: Trace | None  # the call, under `trace` and in anomaly mode
     # calls of nn modules that ended here, for drawings: (order at the start, label)
     module: tuple[tuple[int, str], ...]
 
@@ -78,7 +79,7 @@ class Node:
         self.dtype = like.dtype
         self.order = next_order()
         self.hooks = self.module = ()
-        self.tensor = self.line = None
+        self.tensor = self.trace = None
 
 
 class Variable:

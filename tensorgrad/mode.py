@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OFF, ON, ANOMALY = 0, 1, 2
+# Above ON, each call of an op is noted too (tracing.py).
+OFF, ON, TRACED, ANOMALY = 0, 1, 2, 3
 _mode: ContextVar[int] = ContextVar("tensorgrad mode", default=ON)
 _outer: ContextVar[Any] = ContextVar("the modes around this one", default=None)
 recording = _mode.get
@@ -25,7 +26,7 @@ class set_mode:  # noqa: N801 - used as a context manager, like contextlib's own
 
     def __enter__(self) -> None:
         _outer.set((_mode.get(), _outer.get()))
-        _mode.set(ANOMALY if self.mode == ON and _suspicious() else self.mode)
+        _mode.set(_around() if self.mode == ON else self.mode)
 
     def __exit__(self, *_: object) -> None:
         mode, outer = _outer.get()
@@ -63,12 +64,12 @@ class set_mode:  # noqa: N801 - used as a context manager, like contextlib's own
         return steps if generator else wrapped  # type: ignore[return-value]
 
 
-def _suspicious() -> bool:
-    """Whether anomaly mode is on around here: recording again does not end it."""
+def _around() -> int:
+    """The mode around here that records: recording again does not end a trace."""
     mode, outer = _mode.get(), _outer.get()
-    while outer is not None and mode != ANOMALY:
+    while outer is not None and mode <= ON:
         mode, outer = outer
-    return mode == ANOMALY
+    return max(mode, ON)
 
 
 def no_grad() -> set_mode:
@@ -88,6 +89,15 @@ def detect_anomaly() -> set_mode:
     that called it. Slow: every result is searched. It records, inside `no_grad` too.
     """
     return set_mode(ANOMALY)
+
+
+def trace_calls() -> set_mode:
+    """Keep what each op was called with, what it gave, and the lines that called it.
+
+    For `viz.explore`, which then shows every value and the program's own lines, and
+    checks every derivative. The graph holds all of it, for as long as the graph lives.
+    """
+    return set_mode(TRACED)
 
 
 def is_grad_enabled() -> bool:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import anomaly, ops
+from . import ops, tracing
 from .call import record
 from .coerce import constant
 from .errors import DtypeError, MutationError, ShapeError
 from .graph import Node, Variable
 from .memory import alone
-from .mode import ANOMALY, recording
+from .mode import ON, TRACED, recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,7 @@ class Writable(Variable):
             raise DtypeError(
                 f"a tracked value loses its gradient in a {self._data.dtype} tensor"
             )
+        before = self._data.copy() if recording() == TRACED else None
         data = self.writable()
         data[key] = value
         if any(sources) and recording():
@@ -59,8 +60,8 @@ class Writable(Variable):
             op, given = ops.setitem.op, (None, None)
             settings = {"key": key}
             node = record(op, given, (data, value), sources, data, (), settings)
-            if recording() == ANOMALY:
-                node.line = anomaly.source_line()
+            if (mode := recording()) > ON:
+                tracing.note(mode, node, (before, value), data, settings)
             self._move_to(node)
 
     def _in_place(self, name: str, operation: Callable[..., Any], other: Any) -> Self:

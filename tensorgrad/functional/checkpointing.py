@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import anomaly
+from .. import tracing
 from ..call import ALIAS, Plumbing, Several, alias, pick
 from ..differentiate import leading_to, made_since
 from ..errors import GraphError, MutationError
 from ..graph import Node, Variable, next_order, walk, wrap
-from ..mode import ANOMALY, ON, recording, set_mode
+from ..mode import ON, recording, set_mode
 from .randomness import generators, rewound, states
 from .recorded import is_tracked, older
 from .trees import leaves, rebuilt
@@ -88,8 +88,8 @@ class Replay:
         several = len(self.outs) > 1
         like = Several if several else self.outs[0]
         node = Node(CHECKPOINT, tuple(self.boundary), (self,), like)
-        if recording() == ANOMALY:
-            node.line = anomaly.source_line()
+        if recording() > ON:
+            node.trace = tracing.Trace(tracing.source_lines())
         new = iter(pick(self.outs, node) if several else [wrap(self.outs[0], node)])
         known = [next(new) if is_tracked(y) else y for y in leaves(out)]
         return rebuilt(out, iter(known))

@@ -38,7 +38,7 @@ def _told(alive: list[Node]) -> str:
     counts = Counter(node.op.name for node in alive)
     ops = ", ".join(f"{name} x {n}" for name, n in counts.most_common(5))
     newest = max(alive, key=lambda node: node.order)
-    line = f", made at {newest.line}" if newest.line else ""
+    line = f", made at {newest.trace}" if newest.trace else ""
     return (
         f"{len(alive)} nodes of a graph are still alive ({ops}). The newest is "
         f"{newest.op.name} of shape {newest.shape}{line}, held by "

@@ -1,0 +1,80 @@
+"""How Sphinx builds the site: `make docs`, into docs/_build/html."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy.typing
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("tensorgrad", "nn", "gpt")
+
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the reference is of this checkout
+os.environ["PYTHONPATH"] = str(ROOT)  # and so is what the pages' kernels import
+
+
+def sources() -> str:
+    """A digest of all code that a page may run."""
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class ArrayLike:
+    """NumPy's name, which autodoc would replace by the long type that it stands for."""
+
+
+class NDArray(Generic[TypeVar("Dtype")]):
+    """As ArrayLike."""
+
+
+# Before autodoc imports what is annotated with them.
+numpy.typing.ArrayLike = ArrayLike
+numpy.typing.NDArray = NDArray
+
+project = "tensorgrad"
+author = "the tensorgrad authors"
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "myst_nb"]
+exclude_patterns = ["_build"]
+# A chapter may come after the page that lists it.
+suppress_warnings = ["toc.not_readable"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
+
+# Every `{code-cell}` runs, and one that fails fails the build. What ran is kept for the
+# next build, under the code's digest: after a change of the code all pages run again.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_merge_streams = True  # prints that alternate with warnings stay one block
+
+# A parameter a line where they don't fit in one, defaults as the code has them, and no
+# module's name before a type's.
+maximum_signature_line_length = 88
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+autodoc_inherit_docstrings = False  # what a class overrides is described where it began
+autodoc_member_order = "bysource"
+smartquotes = False  # they would make dashes of an option's hyphens
+toc_object_entries = False  # the headings of a page are enough beside it
+
+# furo brings its own fonts and scripts: a built page needs no network to be read.
+html_theme = "furo"
+html_title = "tensorgrad"
+html_copy_source = False
+html_show_sphinx = False
+
+
+def setup(app: Any) -> None:
+    """What Sphinx calls: docstrings are plain text, and are marked up on the way."""
+    import docstrings
+
+    app.connect("autodoc-process-docstring", docstrings.process)
+    app.connect("autodoc-process-signature", docstrings.process_signature)
