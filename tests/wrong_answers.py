@@ -216,7 +216,8 @@ WRONG = {
     "8.1": [
         (
             "def positions(length, C):\n"
-            "    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, C, 2) / C)\n"
+            "    waves = 10000 ** (np.arange(0, C, 2) / C)\n"
+            "    angles = np.arange(length)[:, None] / waves\n"
             "    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)",
             "At [0, 1] yours is 0.0, and 1.0 is right: off by -1",
         ),
