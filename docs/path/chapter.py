@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ BESIDE = ("exercises.py", "scalar.py")
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n(?::.*\n)*```$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^():]+\.md)\)")
 TAGS = re.compile(r"\A:tags: \[(.*)\]\n+")
 
 
@@ -60,6 +62,14 @@ def plain(text: str) -> str:
         return f"```python\n{code}```"
 
     return INCLUDE.sub(included, text).strip()
+
+
+def linked(cell: Cell, folder: Path) -> Cell:
+    """The cell with links that lead from `folder` to the pages here."""
+    if cell.kind == "code":
+        return cell
+    here = Path(os.path.relpath(HERE, folder.resolve())).as_posix()
+    return replace(cell, text=LINK.sub(rf"](<{here}/\1>)", cell.text))
 
 
 def notebook(chapter: Sequence[Cell]) -> str:
@@ -110,6 +120,7 @@ def write(argv: Sequence[str] | None = None) -> Path:
     options = parser.parse_args(argv)
     page = page_of(options.number)
     chapter = cells(page.read_text(encoding="utf-8"))
+    chapter = [linked(cell, options.out) for cell in chapter]
     if not options.answers:
         chapter = [cell for cell in chapter if "answer" not in cell.tags]
     path = options.out / f"{page.stem}{'.py' if options.script else '.ipynb'}"
