@@ -191,6 +191,13 @@ def test_the_examples_of_the_checks(exercises: ModuleType) -> None:
             ["a", "b"],
             "not yet: 1 of 2 elements differ. At [1] yours is 'c', and 'b' is right",
         ),
+        ([[1], [1, 2]], [1.0], "not yet: its rows have different lengths"),
+        (
+            ["1"],
+            [1.0],
+            "not yet: 1 of 1 elements differ. At [0] yours is '1', and 1.0 is right",
+        ),
+        ([1.0, ...], [1.0, 2.0], UNANSWERED.strip()),
         (
             [float("nan")],
             [1.0],

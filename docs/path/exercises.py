@@ -86,20 +86,30 @@ def verdict(answer: Any, expected: Any, tolerance: float) -> str:
     """ "right", or in which element the two differ, and by how much."""
     if blank(answer):
         return UNANSWERED
-    yours, right = array(answer), array(expected)
+    try:
+        yours, right = array(answer), array(expected)
+    except ValueError:
+        return "not yet: its rows have different lengths"
     if yours.shape != right.shape:
         return f"not yet: the shape is {yours.shape}, and {right.shape} is right"
-    if right.dtype.kind in "fiu" and yours.dtype.kind in "fiub":
+    numbers = yours.dtype.kind in "fiub" and right.dtype.kind in "fiu"
+    if numbers:
         wrong = ~np.isclose(yours, right, tolerance, tolerance, equal_nan=True)
     else:
-        wrong = yours != right
+        wrong = np.asarray(yours != right)
     if not wrong.any():
         return "right"
     at = tuple(map(int, np.argwhere(wrong)[0]))
     where = f"{wrong.sum()} of {wrong.size} elements differ. At {[*at]} " if at else ""
-    one, other = yours[at].item(), right[at].item()
-    gap = f": off by {one - other:.6g}" if right.dtype.kind in "fiu" else ""
+    one, other = element(yours, at), element(right, at)
+    gap = f": off by {one - other:.6g}" if numbers else ""
     return f"not yet: {where}yours is {one!r}, and {other!r} is right{gap}"
+
+
+def element(array: np.ndarray, at: tuple[int, ...]) -> Any:
+    """array[at] as Python has it."""
+    found = array[at]
+    return found.item() if isinstance(found, np.generic) else found
 
 
 def op(forward: Callable[..., Any], formulas: Mapping[str, Callable[..., Any]]) -> Any:
