@@ -21,16 +21,20 @@ IPYTHON = ROOT / "docs" / "_build" / "ipython"
 os.environ["IPYTHONDIR"] = str(IPYTHON)
 (IPYTHON / "profile_default").mkdir(parents=True, exist_ok=True)
 (IPYTHON / "profile_default" / "ipython_kernel_config.py").write_text(
-    "c.InteractiveShell.xmode = 'Minimal'\nc.InlineBackend.figure_formats = ['svg']\n"
+    "c.InteractiveShell.xmode = 'Minimal'\n"
+    "c.InlineBackend.figure_formats = ['svg']\n"
+    "c.IPKernelApp.log_level = 'ERROR'\n"  # not that it talks over TCP, on this machine
 )
 
 
 def sources() -> str:
     """A digest of all code that a page may run."""
     digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
+    for folder in (*PACKAGES, "docs"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
+    for path in sorted((ROOT / "tensorgrad/viz/page/bundle").iterdir()):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -62,6 +66,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
 nb_execution_timeout = 600  # seconds a cell; the slowest takes twenty on two idle cores
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_merge_streams = True  # prints that alternate with warnings stay one block
 
 # A parameter a line where they don't fit in one, defaults as the code has them, and no
