@@ -25,7 +25,7 @@ export function measure(model, item) {
   const face = item.group ? groupFace(item.group) : vertexFace(model, item.vertex);
   const texts = face.lines.map((line) => widthOf(line, SMALL));
   const title = widthOf(face.title, TITLE) + (item.group ? 42 : 24);
-  const body = { none: 0, number: 92, array: 2 * THUMB.width + 8, bar: 60 }[face.body];
+  const body = { none: 0, number: 124, array: 2 * THUMB.width + 8, bar: 60 }[face.body];
   const width = Math.max(64, title, body, ...texts) + 20;
   const tall = { none: 0, number: 20, array: THUMB.height + 8, bar: 12 }[face.body];
   return { ...face, width, height: 30 + 16 * face.lines.length + tall };

@@ -64,7 +64,9 @@ function opView(vertex, op) {
 
 function programView({ lines }) {
   if (!lines.length) return null;
-  const [first, ...callers] = lines;
+  // The innermost line of the user's own; of a library's, where there is none.
+  const first = lines.find(({ library }) => !library) ?? lines[0];
+  const others = lines.filter((line) => line !== first);
   const line = ({ file, number, code }) => [
     el(
       "span",
@@ -78,12 +80,12 @@ function programView({ lines }) {
     { class: "program" },
     el("h3", {}, "In your program"),
     line(first),
-    callers.length
+    others.length
       ? el(
           "details",
           {},
-          el("summary", {}, `the ${plural(callers.length, "line")} that called it`),
-          callers.map(line),
+          el("summary", {}, `all ${lines.length} lines that ran, the op's call first`),
+          lines.map(line),
         )
       : null,
   );
