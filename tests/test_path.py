@@ -130,7 +130,7 @@ def test_links_of_a_notebook_lead_to_the_pages(
     made = json.loads(chapter.write(["02", "--out", str(tmp_path)]).read_text("utf-8"))
     text = "".join(line for cell in made["cells"] for line in cell["source"])
     links = re.findall(r"\]\(<([^>]+)>\)", text)
-    assert len(links) == 2
+    assert links
     assert all((tmp_path / link).exists() for link in links)
 
 

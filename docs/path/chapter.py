@@ -25,7 +25,7 @@ BESIDE = ("exercises.py", "scalar.py")
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n(?::.*\n)*```$", re.MULTILINE)
-LINK = re.compile(r"\]\(([^():]+\.md)\)")
+LINK = re.compile(r"\]\(([^():]+\.md(?:#[\w-]+)?)\)")
 TAGS = re.compile(r"\A:tags: \[(.*)\]\n+")
 
 
