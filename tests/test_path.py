@@ -62,6 +62,8 @@ class Reader:
             # what exercises ask does not depend on how long a model was trained
             quick = re.sub(r"^steps = \d+$", "steps = 10", cell.text, flags=re.M)
             said = self.run(quick.replace("n=100", "n=5"))
+            doubts = set(re.findall(r"^(.*)\bFalse$", said, re.MULTILINE))
+            assert doubts <= {"under no_grad: ", "detached: "}
             if "check" in cell.tags:
                 assert said == UNANSWERED
                 self.fail_then_pass(cell.text, self.cells[i + 1].text)
