@@ -123,7 +123,7 @@ def write(argv: Sequence[str] | None = None) -> Path:
     chapter = [linked(cell, options.out) for cell in chapter]
     if not options.answers:
         chapter = [cell for cell in chapter if "answer" not in cell.tags]
-    path = options.out / f"{page.stem}{'.py' if options.script else '.ipynb'}"
+    path: Path = options.out / f"{page.stem}{'.py' if options.script else '.ipynb'}"
     if path.exists():
         raise SystemExit(
             f"error: {path} may hold your answers: rename it, or use --out"
