@@ -20,7 +20,7 @@ import numpy as np
 from . import tracing
 from .coerce import PLAIN, constant, listless, weak
 from .errors import DefinitionError
-from .graph import Node, Variable, wrap
+from .graph import Node, Send, Variable, wrap
 from .mode import ON, recording
 
 if TYPE_CHECKING:
@@ -262,16 +262,22 @@ class Plumbing:
     variadic, settings = False, dict[str, Any]()
     kinks = ""
 
+    def backward(self, node: Node, g: Any, parents: Any, send: Send) -> None:
+        for parent in parents:
+            if parent is not None:
+                send(parent, self.passed_on(node, g))
+
+    def recorded_backward(self, node: Node, g: Any, parents: Any, send: Send) -> None:
+        self.backward(node, g, parents, send)
+
+    def passed_on(self, node: Node, g: Any) -> Any:
+        return g
+
 
 class Alias(Plumbing):
     """The identity, as a node of its own: one tensor in two roles has two gradients."""
 
     name = "alias"
-
-    def gradients(self, node: Node, g: Any, parents: Any) -> Any:
-        return [g]
-
-    recorded_gradients = gradients
 
 
 class Pick(Plumbing):
@@ -283,11 +289,9 @@ class Pick(Plumbing):
 
     name = "pick"
 
-    def gradients(self, node: Node, g: Any, parents: Any) -> Any:
+    def passed_on(self, node: Node, g: Any) -> Any:
         i, n = node.saved
-        return [(*[None] * i, g, *[None] * (n - i - 1))]
-
-    recorded_gradients = gradients
+        return (*[None] * i, g, *[None] * (n - i - 1))
 
 
 ALIAS, PICK = Alias(), Pick()
