@@ -13,7 +13,7 @@ FOR_TEST := $(VENV)/.extras-fast,viz,text,testing,examples,dev
 FOR_DOCS := $(VENV)/.extras-fast,viz,text,testing,examples,docs
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants coverage lint bench docs clean venv
+.PHONY: help train test mutants coverage lint bench pages docs clean venv
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1\t\2/p' Makefile
@@ -42,6 +42,9 @@ lint: $(FOR_TEST)  ## lint and types alone
 
 bench: $(FOR_TEST)  ## speed and memory, beside PyTorch's where it is installed
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+pages:  ## build the JavaScript of the interactive pages; needs Node
+	cd tensorgrad/viz/page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 docs: $(FOR_DOCS)  ## the guide, its code run: open docs/_build/html/index.html
 	$(BIN)/python -m sphinx -W --keep-going -j auto -q docs docs/_build/html $(ARGS)

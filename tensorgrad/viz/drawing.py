@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..errors import ConfigError, GraphError, MissingExtra, TensorgradError
-from ..graph import Node, Variable
+from ..errors import ConfigError, MissingExtra, TensorgradError
 from ..tensor import Tensor
 from .folding import drawn, fit, fold_repeats
+from .known import intact, named
 from .labels import plural
 from .outline import outline
 from .picture import Picture
@@ -67,52 +65,14 @@ def draw(
         raise ConfigError(
             f"draw: max_nodes must be at least 1, or None; got {max_nodes}"
         )
-    names = _names(params)
-    root, found = outline([_intact(tensor) for tensor in outputs])
+    names = named(params, "draw")
+    root, found = outline([intact(tensor, "draw") for tensor in outputs])
     if fold:
         fold_repeats(root, found.values())
     if max_nodes is not None:
         fit(root, max_nodes)
     picture = Picture(root, found, outputs, names, show_values)
     return Drawing(picture.dot(), drawn(root))
-
-
-def _names(params: Any) -> dict[str, Any]:
-    if params is None:
-        return {}
-    if hasattr(params, "named_parameters"):
-        return dict(params.named_parameters())
-    if not isinstance(params, Mapping):
-        raise ConfigError(
-            "draw: params is a dict of names and tensors, or a module; got "
-            f"{type(params).__name__}"
-        )
-    for name, x in params.items():
-        if not isinstance(x, Variable | np.ndarray):
-            raise ConfigError(
-                f"draw: params: {name!r} is a {type(x).__name__}, no Tensor"
-            )
-    return {str(name): x for name, x in params.items()}
-
-
-def _intact(tensor: Any) -> Node:
-    """The tensor's node, or an error if there is no graph to draw."""
-    if not isinstance(tensor, Variable):
-        raise ConfigError(
-            f"draw: only a Tensor has a graph; got {type(tensor).__name__}"
-        )
-    node = tensor.node
-    if node is None:
-        raise GraphError(
-            "draw: there is no graph behind this tensor: none of its inputs had "
-            "requires_grad=True, or it was computed under no_grad, or detached"
-        )
-    if node.saved is None:
-        raise GraphError(
-            f"draw: a backward pass has freed the graph behind this {node.op.name}. "
-            "Draw it before, or call backward(retain_graph=True)"
-        )
-    return node
 
 
 class Drawing:

@@ -63,7 +63,7 @@ def fold_repeats(root: Group, vertices: Iterable[Vertex]) -> None:
     found = groups(root)
     if len(found) == 1:
         return
-    _number_kinds(found, vertices)
+    number_kinds(found, vertices)
     todo = [root]
     while todo:
         group = todo.pop()
@@ -71,7 +71,7 @@ def fold_repeats(root: Group, vertices: Iterable[Vertex]) -> None:
         todo += [item for item in group.items if isinstance(item, Group)]
 
 
-def _number_kinds(found: Sequence[Group], vertices: Iterable[Vertex]) -> None:
+def number_kinds(found: Sequence[Group], vertices: Iterable[Vertex]) -> None:
     """Equal `kind` for what looks alike and is wired alike, inside.
 
     An argument is noted where both of its ends are inside, as positions counted from
@@ -101,7 +101,7 @@ def _folded(group: Group) -> Iterator[Item]:
     items, i = group.items, 0
     kinds = [item.kind for item in items]
     while i < len(items):
-        period, times = _repeat_at(items, kinds, i)
+        period, times = repeat_at(items, kinds, i)
         end = i + period * times
         copies = [items[k : k + period] for k in range(i, end, period)]
         yield items[i] if times == 1 else _as_one(copies, group)
@@ -127,7 +127,7 @@ def _as_one(copies: list[list[Item]], home: Group) -> Group:
     return whole
 
 
-def _repeat_at(items: list[Item], kinds: list[int], i: int) -> tuple[int, int]:
+def repeat_at(items: list[Item], kinds: list[int], i: int) -> tuple[int, int]:
     """(period, times) of the repeat from i on that covers most; (1, 1) for none."""
     best = (1, 1)
     has_group = False

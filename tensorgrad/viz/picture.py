@@ -12,7 +12,8 @@ from ..graph import Node
 from ..tensor import Tensor
 from . import labels
 from .folding import Link, flat, links, shown, tally
-from .outline import Group, Item, Vertex, kept_input
+from .known import Known
+from .outline import Group, Item, Vertex
 
 # Okabe and Ito's colours, which colour-blind readers tell apart: full strength for
 # borders, pale inside. Text outside of nodes is a grey that white and black
@@ -63,26 +64,7 @@ class Picture:
         self.ids: dict[Item, str] = {}
         self.titles: dict[Item | None, str] = {}
         self.outputs = {shown(found[tensor.node]) for tensor in outputs if tensor.node}
-        known = (*outputs, *names.values())
-        self.tensors = {getattr(x, "node", None): x for x in known}
-        self.names: dict[Any, str] = {}  # by node, or by the address of an array
-        for name, x in names.items():
-            key = getattr(x, "node", None) or id(getattr(x, "_data", x))
-            self.names.setdefault(key, name)
-        self.users: dict[Vertex, tuple[Node, int]] = {}
-        self.values: dict[Node, Any] = {}
-        for node, vertex in found.items():
-            for slot, used in enumerate(vertex.inputs):
-                if used is not None and used.shown is used:
-                    self._note(node, slot, used)
-
-    def _note(self, node: Node, slot: int, used: Vertex) -> None:
-        """An op's argument: its first user names it, and may still have its value."""
-        self.users.setdefault(used, (node, slot))
-        if used.node is not None and used.node not in self.values:
-            kept = kept_input(node, slot)
-            if kept is not None:
-                self.values[used.node] = kept
+        self.known = Known(found, outputs, names)
 
     def dot(self) -> str:
         return HEAD + "".join(f"{line}\n" for line in self._lines()) + "}\n"
@@ -147,36 +129,18 @@ class Picture:
         )
 
     def _input(self, vertex: Vertex) -> list[Line]:
-        made_inside = vertex.home.home is not vertex.home
-        role = self._role(vertex, "constant" if made_inside else "input")
-        name = self.names.get(id(vertex.array)) or role
-        return [("title", name), *self._numbers(vertex.array, None)]
+        title = self.known.title(vertex)
+        return [("title", title), *self._numbers(vertex.array, None)]
 
     def _tracked(self, vertex: Vertex, node: Node) -> list[Line]:
-        tensor = self.tensors.get(node)
-        if tensor is None and node.tensor is not None:
-            tensor = node.tensor()
+        tensor = self.known.tensor(node)
         grad = None if tensor is None else tensor._grad
-        value = _kept_output(node) if tensor is None else tensor._data
-        if value is None:
-            value = self.values.get(node)
-        name = self.names.get(node)
-        if node.op is None:
-            title = _local(name or self._role(vertex, "leaf"), vertex.home)
-            return [("title", title), *self._numbers(value, grad)]
-        what, details = node.op.name, labels.details(node)
+        details = [] if node.op is None else labels.details(node)
         if node.saved is None:
             details = ["freed by an earlier backward"]
-        elif what == "pick":
-            what = f"output {node.saved[0]}"
-        title = f"{name}: {what}" if name else what
         lines = [("detail", line) for line in details]
-        return [("title", title), *lines, *self._numbers(value, grad)]
-
-    def _role(self, vertex: Vertex, otherwise: str) -> str:
-        """What the op that uses it calls it, if that is a word."""
-        role = labels.argument(*self.users[vertex]) if vertex in self.users else ""
-        return role if role.isidentifier() and len(role) > 1 else otherwise
+        numbers = self._numbers(self.known.value(vertex), grad)
+        return [("title", self.known.title(vertex)), *lines, *numbers]
 
     def _numbers(self, value: Any, grad: Tensor | None) -> Iterator[Line]:
         """A small value, and the gradient."""
@@ -212,19 +176,6 @@ def heading(group: Group) -> list[Line]:
         last = group.last.rpartition(" ")[0]
         name += f" … {last}" if last != name else ""
     return [("module", name, title)] if name else [("title", title)]
-
-
-def _local(name: str, home: Group) -> str:
-    """A parameter's name without the name of the module that it is drawn in."""
-    path, _, last = name.rpartition(".")
-    return last if home.name and path.endswith(home.name) else name
-
-
-def _kept_output(node: Node) -> Any:
-    """The result, if the derivative asked for it."""
-    names = getattr(node.op, "names", ())
-    out = dict(zip(names, node.saved or (), strict=False)).get("out")
-    return out if isinstance(out, np.ndarray) else None
 
 
 def _tip(node: Node) -> str:
