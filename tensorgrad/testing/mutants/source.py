@@ -1,7 +1,6 @@
 """From a function to its source as a tree, and from a changed tree back to code."""
 
 from __future__ import annotations
-import __future__
 
 import ast
 import functools
@@ -16,7 +15,7 @@ from typing import Any
 from ...kernels import reference
 
 Function = ast.Lambda | ast.FunctionDef
-UNEVALUATED = __future__.annotations.compiler_flag
+UNEVALUATED = annotations.compiler_flag  # a name that the import above gives
 
 
 @functools.lru_cache(32)
