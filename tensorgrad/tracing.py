@@ -1,4 +1,4 @@
-"""What is noted of an op's call above ordinary recording: by a trace, in anomaly mode."""
+"""What is noted of the calls of ops: by a trace, and in anomaly mode."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def explore(
     if title is None:
         name = "a leaf" if node.op is None else node.op.name
         title = next((n for n, x in names.items() if x is loss), name)
-    return Page("explore", data(loss, gradient, names, title), title)
+    with np.errstate(all="ignore"):  # the page shows what is infinite
+        return Page("explore", data(loss, gradient, names, title), title)
 
 
 def data(loss: Any, gradient: Any, names: Mapping[str, Any], title: str) -> Any:
@@ -88,7 +89,7 @@ def data(loss: Any, gradient: Any, names: Mapping[str, Any], title: str) -> Any:
             if used is not None:
                 vertices.setdefault(used, len(vertices))
     ops = {node.op.name: node.op for node in found if node.op is not None}
-    traced = all(node.trace is not None for node in found if node.op is not None)
+    traced = all(node.trace is not None for node in found if isinstance(node.op, Op))
     return {
         "title": title,
         "notes": [] if traced else [HOW_TO_TRACE],
