@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .graph import Node, Send
 
 
-
 def check_forward(node: Node, inputs: Iterable[Any], out: Any) -> None:
     """Raise if finite inputs gave something that is not."""
     bad = _first_bad(out)

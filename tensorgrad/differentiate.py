@@ -68,8 +68,9 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
                 f"backward of a tensor of shape {node.shape} needs a gradient of that "
                 "shape: only a single element can start from 1. Sum it first?"
             )
-        gradient = np.ones(node.shape, node.dtype)
-    if not isinstance(gradient, Variable):
+        # np.ones takes 0.5 us more
+        gradient = wrap(np.array(1, node.dtype).reshape(node.shape))
+    elif not isinstance(gradient, Variable):
         gradient = wrap(np.array(gradient, node.dtype))
     if gradient._data.dtype != node.dtype:
         gradient = gradient.astype(node.dtype)

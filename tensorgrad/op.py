@@ -29,6 +29,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NoReturn
 
 import numpy as np
@@ -53,7 +54,7 @@ class Op:
 
     `forward` and `formulas` are as written. What a node saves is laid out as
     `names`: the inputs (a list of inputs is one entry), the output, a fused op's
-    statistics, then the settings and shapes that some formula asks for. Places are
+    statistics, the settings, then the shapes that some formula asks for. Places are
     fixed, so that a formula is called with saved[i]; what is not needed is None:
 
         multiply, where x alone is tracked
@@ -89,8 +90,8 @@ class Op:
         self.rules: tuple[Any, ...] = (None,)  # a Rule each; () where none has one
         self.joint = False  # whether one rule gives the gradients of all inputs
         self.names: tuple[str, ...] = ()
-        self.extras: tuple[str, ...] = ()  # the settings and shapes among `names`
-        self.plain = True  # whether `names` are the inputs and the output alone
+        self.stats: tuple[str, ...] = ()
+        self.shapes: dict[str, int] = {}  # those among `names`, and of which input
         self.keep = call.Keep(self)
         self.call: Callable[..., Any]  # the public function; _function sets it
         if REGISTRY.setdefault(self.name, self) is not self:
@@ -120,9 +121,9 @@ class Op:
 
     def _compile(self, stats: tuple[str, ...] = ()) -> None:
         """Check the names that formulas ask for, and turn them into positions."""
-        shapes = [f"{name}_shape" for name in self.inputs]
-        base = (*self.inputs, "out", *stats)
-        allowed = {*base, *self.settings, *shapes, "needed"}
+        shapes = {f"{name}_shape": i for i, name in enumerate(self.inputs)}
+        values = (*self.inputs, "out", *stats, *self.settings)
+        allowed = {*values, *shapes, "needed"}
         given = {n: f for n, f in self.formulas.items() if f is not None}
         for name, formula in given.items():
             first, *asked = call.arguments(formula)
@@ -132,11 +133,8 @@ class Op:
                     f"it may ask for g, then any of {sorted(allowed)}"
                 )
         used = {n for f in given.values() for n in call.arguments(f)}
-        if self.definition is not None:
-            used.update(self.settings)
-        self.extras = tuple(n for n in (*self.settings, *shapes) if n in used)
-        self.names = base + self.extras
-        self.plain = self.names == (*self.inputs, "out")
+        self.stats, self.shapes = stats, {n: shapes[n] for n in shapes if n in used}
+        self.names = (*values, *self.shapes)
         self.keep.clear()
         rules = [self._rule(i, f) for i, f in enumerate(self.formulas.values())]
         self.rules = tuple(rules) if given else ()
@@ -146,14 +144,11 @@ class Op:
         if formula is None:
             return i, functools.partial(self._no_derivative, i), None
         _, *asked = call.arguments(formula)
-        at = {name: (*self.names, "needed").index(name) for name in asked}
-        if len(at) < 2 and not self.joint:  # spared one more call of Python
-            return i, formula, at[asked[0]] if at else None
-
-        def by_name(g: Any, saved: Any) -> Any:
-            return formula(g, **{name: saved[place] for name, place in at.items()})
-
-        return i, by_name, ALL
+        places = [(*self.names, "needed").index(name) for name in asked]
+        if len(places) < 2:  # spared one more call of Python
+            return i, formula, places[0] if places else None
+        take = itemgetter(*places)
+        return i, lambda g, saved: formula(g, *take(saved)), ALL
 
     # --- backward
 
@@ -203,9 +198,9 @@ class Op:
         self, g: Any, parents: Sequence[Node | None], send: Send, saved: Any
     ) -> None:
         """What one formula gives for all inputs."""
-        _, formula, _ = self.rules[0]
-        needed = tuple([parent is not None for parent in parents])
-        found = formula(g, (*saved, needed))
+        _, formula, place = self.rules[0]
+        known = (*saved, tuple([parent is not None for parent in parents]))
+        found = formula(g) if place is None else formula(g, known[place])
         for i, parent in enumerate(parents):
             if parent is None:
                 continue
