@@ -4,7 +4,7 @@ A call does four things: it takes the arrays out of the Tensors (1), runs the
 forward on them (2), makes a node that saves what the derivative will need (3), and
 wraps the result (4). `general` does them for any op; `unary` and `binary` are
 unrolled copies for the commonest ones, where its loops would double the time of an
-op on a small array.
+op on a small array. All three ask `Keep` what to save.
 """
 
 from __future__ import annotations
