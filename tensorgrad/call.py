@@ -227,9 +227,8 @@ class Keep(dict[tuple[bool, ...], Kept]):
         asked = {n for f in serving if f for n in arguments(f)}
         if op.definition is not None:  # differentiating it again needs everything
             asked.update(op.inputs, op.settings)
-        *values, none = range(len(op.names) - len(op.shapes) + 1)
-        names = dict(zip(op.names, values, strict=False))
-        places = [i if name in asked else none for name, i in names.items()]
+        none = len(op.names) - len(op.shapes)  # the place of None, after the values
+        places = [i if n in asked else none for i, n in enumerate(op.names[:none])]
         shapes = [i if name in asked else None for name, i in op.shapes.items()]
         self[tracked] = kept = itemgetter(*places), tuple(shapes)
         return kept
