@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 FOR_TRAIN := $(VENV)/.extras-fast,viz
 FOR_TEST := $(VENV)/.extras-fast,viz,text,testing,examples,dev
-FOR_DOCS := $(VENV)/.extras-fast,viz,text,testing,examples,docs
+FOR_DOCS := $(FOR_TEST),docs
 
 .DEFAULT_GOAL := help
 .PHONY: help train test mutants coverage lint bench pages docs clean venv

@@ -1,6 +1,7 @@
 """How Sphinx builds the site: `make docs`, into docs/_build/html."""
 
 import hashlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -14,13 +15,26 @@ PACKAGES = ("tensorgrad", "nn", "gpt")
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the reference is of this checkout
 os.environ["PYTHONPATH"] = str(ROOT)  # and so is what the pages' kernels import
 
+# How the kernels show things. An error that a page provokes is one line, without this
+# machine's paths; pictures are sharp at any size.
+IPYTHON = ROOT / "docs" / "_build" / "ipython"
+os.environ["IPYTHONDIR"] = str(IPYTHON)
+(IPYTHON / "profile_default").mkdir(parents=True, exist_ok=True)
+(IPYTHON / "profile_default" / "ipython_kernel_config.py").write_text(
+    "c.InteractiveShell.xmode = 'Minimal'\n"
+    "c.InlineBackend.figure_formats = ['svg']\n"
+    "c.IPKernelApp.log_level = 'ERROR'\n"  # not that it talks over TCP, on this machine
+)
+
 
 def sources() -> str:
     """A digest of all code that a page may run."""
     digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
+    for folder in (*PACKAGES, "docs"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
+    for path in sorted((ROOT / "tensorgrad/viz/page/bundle").iterdir()):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -50,8 +64,9 @@ myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
 # next build, under the code's digest: after a change of the code all pages run again.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds a cell; the slowest takes twenty on two idle cores
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_merge_streams = True  # prints that alternate with warnings stay one block
 
 # A parameter a line where they don't fit in one, defaults as the code has them, and no
@@ -65,11 +80,23 @@ autodoc_member_order = "bysource"
 smartquotes = False  # they would make dashes of an option's hyphens
 toc_object_entries = False  # the headings of a page are enough beside it
 
+html_static_path = ["_static"]
+
+# MathJax from a package's folder, in one file; where the package is absent, pages with
+# TeX fetch it. (Its own extension would copy 24 MB.)
+if found := importlib.util.find_spec("sphinx-mathjax-offline"):
+    mathjax_path = "tex-svg-full.js"
+    html_static_path.append(
+        str(Path(found.origin or "").parent / "static" / "mathjax" / mathjax_path)
+    )
+
 # furo brings its own fonts and scripts: a built page needs no network to be read.
 html_theme = "furo"
 html_title = "tensorgrad"
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False  # MIT: the licence file says it
 
 
 def setup(app: Any) -> None:
@@ -78,3 +105,4 @@ def setup(app: Any) -> None:
 
     app.connect("autodoc-process-docstring", docstrings.process)
     app.connect("autodoc-process-signature", docstrings.process_signature)
+    app.connect("autodoc-skip-member", docstrings.skip)

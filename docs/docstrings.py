@@ -8,6 +8,7 @@ second, so that no docstring has to be written for Sphinx.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 CODE = re.compile(r"`([^`]+)`")
@@ -28,6 +29,13 @@ def process_signature(
 ) -> tuple[str | None, str | None]:
     """Sphinx's autodoc-process-signature: its arguments and result, to be replaced."""
     return (readable(given) if given else given), returned
+
+
+def skip(
+    app: Any, what: str, name: str, obj: Any, skip: bool, options: Any
+) -> bool | None:
+    """Sphinx's autodoc-skip-member: `forward` is shown for its arguments' sake."""
+    return False if name == "forward" and callable(obj) else None
 
 
 def readable(signature: str) -> str:
@@ -56,7 +64,7 @@ def blocks(lines: list[str]) -> Iterator[list[str]]:
     What is further in goes on over empty lines, and is no block of its own in a list.
     """
     block: list[str] = []
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for line, after in pairwise([*lines, ""]):
         inside = bool(block) and block[0].startswith(" ")
         if line or (inside and after.startswith(" ")):
             if block and begins_anew(block, line):

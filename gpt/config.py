@@ -97,3 +97,4 @@ PRESETS = {
     # Trains on characters or bytes in about a minute on a CPU.
     "nano": GPTConfig(64, 256, n_layer=4, n_head=4, n_embd=128, bias=False),
 }
+"""The published sizes by name, and `nano`, which trains in a minute."""

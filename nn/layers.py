@@ -43,6 +43,7 @@ class ModuleList(Module):
             self.append(layer)
 
     def append(self, layer: Layer) -> None:
+        """Add a layer after the last."""
         self._items.append(self._named(layer, len(self)))
 
     def __setitem__(self, i: int, layer: Layer) -> None:

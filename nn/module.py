@@ -242,6 +242,12 @@ class Module:
     def __repr__(self) -> str:
         return outline(self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .outline_html import outline_html
+
+        return outline_html(self)
+
 
 def once(pairs: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:
     """The pairs whose value came in none before."""

@@ -96,6 +96,7 @@ class TrainerConfig:
 
     @property
     def saves_every(self) -> int:
+        """Steps between checkpoints."""
         return self.checkpoint_interval or self.eval_interval
 
     def rate(self) -> Callable[[int], float]:

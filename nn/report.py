@@ -67,6 +67,7 @@ class MetricsLog:
             raise self._failure(error) from error
 
     def close(self) -> None:
+        """Write what is left, and close the file."""
         try:
             self.flush()
         finally:

@@ -49,8 +49,12 @@ class Batches(Protocol):
     """An endless iterator that can be saved: BlockSampler, DataLoader, or your own."""
 
     def __next__(self) -> Any: ...
-    def state(self) -> dict[str, Any]: ...
-    def load_state(self, state: Mapping[str, Any]) -> None: ...
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands, as JSON can hold it."""
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
 
 
 @final

@@ -148,3 +148,10 @@ def tensor_repr(self: Tensor) -> str:
         op = self.node.op
         parts.append("requires_grad=True" if op is None else f"op={op.name}")
     return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def tensor_html(self: Tensor) -> str:
+    """What a notebook shows."""
+    from .viz.notebook import tensor_html
+
+    return tensor_html(self)

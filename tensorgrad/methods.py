@@ -87,10 +87,12 @@ class Methods(Writable):
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The axes in reverse order."""
         return ops.transpose(self)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The last two axes exchanged."""
         return ops.matrix_transpose(self)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -162,6 +164,7 @@ class Methods(Writable):
         return ops.squeeze(self, axis=axis)
 
     def ravel(self) -> Tensor:
+        """As one axis."""
         return ops.reshape(self, shape=(-1,))
 
     flatten = ravel
@@ -189,6 +192,13 @@ class Methods(Writable):
         if np.dtype(dtype).kind == "f":
             return ops.astype(self, dtype=dtype)
         return wrap(self._data.astype(dtype))
+
+
+# A method without a docstring says what the op of its name does.
+for _name, _method in vars(Methods).items():
+    if _name in ops.__all__ and not _method.__doc__:
+        _first = (getattr(ops, _name).__doc__ or "").partition("\n")[0]
+        _method.__doc__ = f"{_first}\n\nSee `tensorgrad.{_name}`."
 
 
 def _spread(args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -95,7 +95,11 @@ class Op:
         self.keep = call.Keep(self)
         self.call: Callable[..., Any]  # the public function; _function sets it
         if REGISTRY.setdefault(self.name, self) is not self:
-            raise DefinitionError(f"there is already an op called {self.name!r}")
+            raise DefinitionError(
+                f"there is already an op called {self.name!r}: choose another name. To "
+                "define one of your own anew, as in a notebook's cell that runs again, "
+                f"del tensorgrad.REGISTRY[{self.name!r}] first"
+            )
 
     def exchange(self, forward: Formula) -> Formula:
         """Have calls run `forward` from now on, as a profile does; give the old one."""

@@ -67,22 +67,27 @@ class Tensor(Methods):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The kind of its numbers, as NumPy has it."""
         return self._data.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return self._data.ndim
 
     @property
     def size(self) -> int:
+        """How many numbers there are."""
         return self._data.size
 
     @property
     def nbytes(self) -> int:
+        """How many bytes the numbers take."""
         return self._data.nbytes
 
     def item(self) -> Any:
@@ -92,6 +97,7 @@ class Tensor(Methods):
         return self._data.item()
 
     def tolist(self) -> Any:
+        """Nested lists of Python numbers; without axes, a number."""
         return self._data.tolist()
 
     # --- the graph
@@ -113,6 +119,7 @@ class Tensor(Methods):
             self.node = leaf(self) if value else None
 
     def requires_grad_(self, value: bool = True) -> Tensor:
+        """Set `requires_grad`, and return this tensor."""
         self.requires_grad = value
         return self
 
@@ -243,6 +250,7 @@ class Tensor(Methods):
         return self._data.__index__()
 
     __repr__ = interop.tensor_repr
+    _repr_html_ = interop.tensor_html
     __array_ufunc__ = interop.array_ufunc
     __array_function__ = interop.array_function
     __array__ = interop.array

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tensorgrad as tg
 from gpt import GPT, GPTConfig
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import counts, process, quick
+from tests.benchmarks import counts, libraries, process, quick
 from tests.benchmarks.ours import STEPS
 from tests.benchmarks.programs import PROGRAMS
 
@@ -168,3 +169,21 @@ def test_the_same_seconds_are_the_fastest_sides() -> None:
     runs = {"tensorgrad": run, "torch": run._replace(training=4.0, step=0.04)}
     assert process.same_seconds(runs, None) == {"tensorgrad": 100, "torch": 50}
     assert process.same_seconds(runs, 1.0) == {"tensorgrad": 50, "torch": 25}
+
+
+@pytest.mark.parametrize("library", ["autograd", "mygrad", "tinygrad"])
+def test_other_libraries_take_the_same_steps(library: str) -> None:
+    pytest.importorskip(library)
+    try:
+        step = libraries.build(library, "mlp")
+        losses = [step() for _ in range(3)]
+    except RuntimeError as error:  # tinygrad without a compiler
+        pytest.skip(str(error))
+    points, labels = libraries.points_and_labels()
+    weights = [tg.Tensor(w, requires_grad=True) for w in libraries.first_weights()]
+    for loss in losses:
+        ours = ((libraries.network(points, weights, tg.tanh) - labels) ** 2).mean()
+        assert loss == pytest.approx(ours.item(), rel=1e-5)
+        for w, g in zip(weights, tg.grad(ours, weights), strict=True):
+            with tg.no_grad():
+                w -= libraries.RATE * g

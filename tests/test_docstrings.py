@@ -42,6 +42,10 @@ def test_a_list_stays_a_list() -> None:
     assert shown(text) == "- one \\ :py:obj:`a`\\  of\n  two lines\n- another"
 
 
+def test_nothing_stays_nothing() -> None:
+    assert converted([]) == []
+
+
 def test_defaults_without_a_name_are_dots() -> None:
     assert readable("(f=<function A.<lambda>>, d=<factory>)") == "(f=..., d=...)"
     assert readable("(dtype=<class 'numpy.float64'>)") == "(dtype=numpy.float64)"

@@ -81,6 +81,7 @@ class Sampling:
 
 
 GREEDY = Sampling(temperature=0)
+"""The likeliest token at each step."""
 UNCHANGED = Sampling()  # draws with the model's own probabilities
 
 

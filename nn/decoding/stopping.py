@@ -14,6 +14,7 @@ from ..tokenizer import Tokenizer
 from .incremental import require
 
 Reason = Literal["length", "stop_token", "stop_string"]
+"""Why a text ended: "length" if `max_new_tokens` were written."""
 
 
 @final

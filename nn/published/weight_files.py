@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 
 from tensorgrad.errors import CheckpointError, DataError
 
+from .. import checkpoints
 from ..text import StrPath, json_object, no_file, reason, shown, write_pieces
 
 Array = NDArray[Any]
@@ -255,6 +256,11 @@ def no_weights(folder: Path) -> CheckpointError:
     for pattern in PICKLED:
         for path in sorted(folder.glob(pattern)):
             return pickled(path)
+    if checkpoints.steps(folder):
+        return CheckpointError(
+            f"{folder}: the folder of a run, not of a published model: the run's "
+            "program writes one (python -m gpt export --run FOLDER --out ANOTHER)"
+        )
     return CheckpointError(f"{folder}: holds no {FILE} and no {INDEX}")
 
 

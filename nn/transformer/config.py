@@ -97,6 +97,7 @@ class TransformerConfig(BlockConfig):
 
     @property
     def has_final_norm(self) -> bool:
+        """Whether a stack ends in a norm: unless set, if its blocks begin with one."""
         return self.norm_first if self.final_norm is None else self.final_norm
 
     @classmethod

@@ -36,6 +36,7 @@ class Row:
 
     @property
     def name(self) -> str:
+        """What the table calls it: linear, or linear backward."""
         return f"{self.op} backward" if self.direction == "backward" else self.op
 
 
@@ -102,10 +103,12 @@ class Profile:
 
     @property
     def peak(self) -> int:
+        """The most bytes that nodes kept at once."""
         return self._kept.peak
 
     @property
     def total(self) -> float:
+        """The seconds of all rows."""
         others = [s for thread, s in self._busy.items() if thread != self._thread]
         return self.wall + sum(others)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import generation, growth, hvp, process, programs, quick, training
+from . import generation, growth, hvp, libraries, process, programs, quick, training
 from .pairs import apart
 from .tables import Options, head, row
 
@@ -67,6 +67,9 @@ TABLES = {
     "training": Table("steps", titles_of(programs.TRAINING), steps),
     "others": Table(
         "steps of other sizes and kinds", titles_of(programs.OTHERS), steps
+    ),
+    "libraries": Table(
+        "small steps in other libraries", libraries.TITLES, libraries.show
     ),
     "numpy": Table(
         "steps in NumPy alone, without kernels",

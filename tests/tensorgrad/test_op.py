@@ -1,5 +1,6 @@
 """Defining ops: what @primitive and @fused accept, refuse, and promise."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +74,16 @@ def test_a_name_is_taken_once() -> None:
     identity()
     with pytest.raises(DefinitionError, match="already an op called 'identity'"):
         identity()
+
+
+def test_an_op_is_defined_anew_as_the_message_says() -> None:
+    first = identity()
+    with pytest.raises(DefinitionError, match="already") as refused:
+        identity()
+    [statement] = re.findall(r"del \S+", str(refused.value))
+    exec(statement, {"tensorgrad": tg})
+    again = identity()
+    assert REGISTRY["identity"] is again.op is not first.op
 
 
 def test_a_forgotten_input_fails_when_it_is_defined() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from nn import checkpoints
 from nn.published.weight_files import FILE, INDEX, WeightFiles, write_weights
 from tensorgrad.errors import CheckpointError
 
@@ -201,10 +202,16 @@ def pipe(folder: Path) -> Path:
     return folder
 
 
+def run(folder: Path) -> Path:
+    checkpoints.save(folder, 3, {"model": {"x": np.ones(2)}}, {})
+    return folder
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda folder: folder, "holds no model.safetensors"),
+        (run, "a run, not of a published model: .* gpt export"),
         (lambda folder: folder / "nothing", "no such file or folder"),
         (folder_in_its_place, "a folder, not a file"),
         (pipe, "a device or a pipe"),

@@ -22,7 +22,7 @@ export class Keys {
     if (event.target.closest?.(TAKES_KEYS) || document.querySelector("dialog[open]")) return;
     // Space and Enter belong to the button that has the focus.
     const presses = event.key === " " || event.key === "Enter";
-    if (presses && event.target.closest?.("button, summary, a, [role=button]")) return;
+    if (presses && event.target.closest?.("button, summary, a")) return;
     const action = this.actions.get(event.key);
     if (!action) return;
     event.preventDefault();

@@ -76,3 +76,8 @@ export function unravel(flat, shape) {
 export function ravel(index, shape) {
   return index.reduce((flat, i, axis) => flat * shape[axis] + i, 0);
 }
+
+/** Where an element is: "[1, 2]". */
+export function place(flat, shape) {
+  return `[${unravel(flat, shape).join(", ")}]`;
+}
