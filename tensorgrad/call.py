@@ -227,8 +227,9 @@ class Keep(dict[tuple[bool, ...], Kept]):
         asked = {n for f in serving if f for n in arguments(f)}
         if op.definition is not None:  # differentiating it again needs everything
             asked.update(op.inputs, op.settings)
-        none = len(op.names) - len(op.shapes)  # the place of None, after the values
-        places = [i if n in asked else none for i, n in enumerate(op.names[:none])]
+        values = [*op.inputs, "out", *op.stats, *op.settings, None]
+        names = op.names[: len(op.names) - len(op.shapes)]
+        places = [values.index(name if name in asked else None) for name in names]
         shapes = [i if name in asked else None for name, i in op.shapes.items()]
         self[tracked] = kept = itemgetter(*places), tuple(shapes)
         return kept

@@ -54,7 +54,7 @@ class Op:
 
     `forward` and `formulas` are as written. What a node saves is laid out as
     `names`: the inputs (a list of inputs is one entry), the output, a fused op's
-    statistics, the settings, then the shapes that some formula asks for. Places are
+    statistics, then the settings and shapes that some formula asks for. Places are
     fixed, so that a formula is called with saved[i]; what is not needed is None:
 
         multiply, where x alone is tracked
@@ -138,7 +138,9 @@ class Op:
                 )
         used = {n for f in given.values() for n in call.arguments(f)}
         self.stats, self.shapes = stats, {n: shapes[n] for n in shapes if n in used}
-        self.names = (*values, *self.shapes)
+        settings = used if self.definition is None else {*self.settings}
+        unasked = self.settings.keys() - settings
+        self.names = (*[n for n in values if n not in unasked], *self.shapes)
         self.keep.clear()
         rules = [self._rule(i, f) for i, f in enumerate(self.formulas.values())]
         self.rules = tuple(rules) if given else ()
