@@ -1,7 +1,8 @@
 """Finite differences of single ops, and of the loss: what a gradient should be.
 
 The central difference (f(x + h) - f(x - h)) / 2h, in float64, with h near the cube
-root of the rounding error, where its two errors are alike.
+root of the rounding error, where its two errors are alike. Beside zero, where such a
+step may leave the function's domain, a second one is small against x.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ EVERY = 16  # elements: up to so many, each is checked
 SOME = 4  # of larger arrays, the largest gradient and some others
 SECONDS = 3.0  # for all checks of a page, by the estimate below
 STEP = 6e-6  # times |x|, or 1
+SMALL_STEP = 1e-3  # times |x|, where the first step is no match for a steep function
+NOISE = 1e-13  # times f: what a difference of two of its values does not tell
+ROUNDING = 4  # units in the last place of what was added up, and may have cancelled
 
 
 class Budget:
@@ -45,21 +49,28 @@ def nudged(
     x: np.ndarray,
     slopes: np.ndarray,
     elements: Sequence[int],
+    scale: float,
     kinks: str = "",
 ) -> Iterator[dict[str, Any]]:
-    """Checks of some elements of `slopes`, which should be df/dx."""
+    """Checks of some elements of `slopes`, which should be df/dx.
+
+    `scale` is the size of the gradients that were added up to them.
+    """
     middle = f(x)
-    scale = float(np.abs(slopes).max(initial=0.0))
     loose = 1e-3 if slopes.dtype != np.float64 else 1e-5
+    least = 1e-3 * loose * float(np.abs(slopes).max(initial=0.0))
+    least += ROUNDING * float(np.finfo(slopes.dtype).eps) * scale
     for index in elements:
-        h = STEP * max(1.0, abs(float(x.flat[index])))
-        right, left = f(moved(x, index, h)), f(moved(x, index, -h))
-        slope, numeric = float(slopes.flat[index]), (right - left) / (2 * h)
-        slack = loose * max(abs(slope), abs(numeric), 1e-3 * scale)
-        # differences of large values lose digits
-        slack += 1e-10 * max(abs(right), abs(left), 1.0) / h * 1e-3
+        slope = float(slopes.flat[index])
+        for h in nudges(float(x.flat[index]), slope):
+            right, left = f(moved(x, index, h)), f(moved(x, index, -h))
+            numeric = (right - left) / (2 * h)
+            slack = max(least, loose * max(abs(slope), abs(numeric)))
+            slack += NOISE * max(abs(right), abs(left), 1.0) / h
+            agrees = bool(abs(slope - numeric) <= slack)
+            if agrees:
+                break
         sides = (middle - left) / h, (right - middle) / h
-        agrees = bool(abs(slope - numeric) <= slack)
         yield {
             "index": index,
             "slope": number(slope),
@@ -70,11 +81,18 @@ def nudged(
         }
 
 
+def nudges(x: float, slope: float) -> list[float]:
+    """How far to move x: a second way if the first one does not agree."""
+    first, second = STEP * max(1.0, abs(x)), SMALL_STEP * abs(x)
+    steep = 0.01 * abs(slope) * second > NOISE  # a difference this small tells enough
+    return [first, second] if second < first and steep else [first]
+
+
 def reason(sides: tuple[float, float], slack: float, kinks: str) -> str:
     """Why a slope may differ from the difference of both sides."""
     left, right = sides
     if not np.isfinite(left) or not np.isfinite(right):
-        return "the function is not finite here"
+        return "the function is not finite here, or right beside"
     if abs(left - right) <= 10 * slack:
         return "the derivative is wrong, or the function is far from straight here"
     rule = f"; the rule there: {kinks}" if kinks else ""
@@ -93,6 +111,12 @@ def chosen(slopes: np.ndarray) -> list[int]:
 
 def largest(slopes: np.ndarray) -> list[int]:
     return [int(np.argmax(np.abs(slopes)))] if slopes.size else []
+
+
+def size_of(g: Any) -> float:
+    """The largest of |g| that is finite, over all outputs."""
+    parts = [part for part in (g if type(g) is tuple else (g,)) if part is not None]
+    return max([float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in parts])
 
 
 def moved(x: np.ndarray, index: int, by: float) -> np.ndarray:
@@ -122,12 +146,18 @@ def of_op(
         return weighted(run(node, inputs, exact=True), g)
 
     with np.errstate(all="ignore"):
-        found = nudged(f, exact[slot], slopes, elements, node.op.kinks)
+        scale = size_of(g)
+        found = nudged(f, exact[slot], slopes, elements, scale, node.op.kinks)
         return list(found)
 
 
 def of_leaf(
-    replay: Replay, leaf: Node, value: Any, slopes: np.ndarray, budget: Budget
+    replay: Replay,
+    leaf: Node,
+    value: Any,
+    slopes: np.ndarray,
+    scale: float,
+    budget: Budget,
 ) -> list[dict[str, Any]]:
     """Checks of a leaf's gradient: the differences of the loss."""
     if value is None or not replay.possible:
@@ -137,4 +167,5 @@ def of_leaf(
         return []
     with np.errstate(all="ignore"):
         x = precise(value)
-        return list(nudged(lambda x: replay.loss(leaf, x), x, slopes, elements))
+        found = nudged(lambda x: replay.loss(leaf, x), x, slopes, elements, scale)
+        return list(found)

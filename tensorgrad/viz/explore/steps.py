@@ -41,11 +41,13 @@ class Recorder:
         self.total: Counter[Node] = Counter({seed[0]: 1})
         self.leaf: dict[Node, Any] = {}
         self.arrived: dict[Node, Any] = {}
+        self.largest = 0.0  # of all gradients so far
         self.budget = checks.Budget(checks.SECONDS, len(found))
         self.replay = Replay(list(found), *seed)
         for node, g in walk([seed], self.places, retain_graph=True):
             self.budget.next_turn()
             self.arrived.pop(node, None)
+            self.largest = max(self.largest, checks.size_of(g))
             if node.op is None:
                 self.steps.append(self._at_leaf(node, g))
             else:
@@ -82,7 +84,9 @@ class Recorder:
             ends = {"before": before, "after": after}
             step["grad"] = {k: self.arrays.add(v) for k, v in ends.items()}
         value = self.known.value(self.found[node])
-        step["checks"] = checks.of_leaf(self.replay, node, value, g, self.budget)
+        step["checks"] = checks.of_leaf(
+            self.replay, node, value, g, self.largest, self.budget
+        )
         return step
 
     def _at_op(self, node: Node, g: Any) -> dict[str, Any]:
