@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from ...differentiate import seed as start
-from ...errors import ConfigError
+from ...errors import ConfigError, InputError
 from ...graph import Variable
 from ...mode import trace_calls
 from ...op import Op
@@ -29,11 +29,17 @@ from .order import naive
 from .steps import Recorder
 from .tree import tree
 
+MOST = 10_000  # nodes of a page: 30 MB, if all are arrays of many elements
 LIBRARIES = {"site-packages", "dist-packages"}
 HOW_TO_TRACE = (
     "The graph keeps no source lines, and of the values only those that derivatives "
     "need; others were computed again where that was possible. All are here if the "
     "program runs inside explore(lambda: ...), or under tg.trace_calls()."
+)
+HOOKED = (
+    "There are hooks, which may change the gradients they are called with: leaves are "
+    "not compared with differences of the loss, and the walk without the sort, which "
+    "would call each hook again, is left out."
 )
 
 
@@ -61,6 +67,7 @@ def explore(
     Page(explore: 'add': a notebook shows it, .save("explore.html") keeps it, ...)
 
     GraphError if nothing tracks the loss, or a backward pass has freed its graph.
+    InputError for more than 10,000 nodes: explore a part of such a program.
     """
     names = named(params, "explore")
     names |= {n: x for n, x in variables(sys._getframe(1)).items() if n not in names}
@@ -82,27 +89,35 @@ def data(loss: Any, gradient: Any, names: Mapping[str, Any], title: str) -> Any:
     """All that the page shows, as JSON."""
     seed = start(loss, gradient, create_graph=False)
     root, found = outline([seed[0]])
-    known, arrays = Known(found, [loss], names), Arrays()
+    if len(found) > MOST:
+        raise InputError(
+            f"explore: a graph of {len(found):,} nodes; a page holds {MOST:,}. Explore "
+            "a part of the program: one block, or fewer steps of a loop"
+        )
+    known, arrays = Known(found, [loss], names), Arrays(len(found))
     recompute(found, known)
     record = Recorder(seed, found, known, arrays)
-    vertices = {vertex: i for i, vertex in enumerate(found.values())}
-    for vertex in found.values():
-        for used in vertex.inputs:
-            if used is not None:
-                vertices.setdefault(used, len(vertices))
+    vertices = numbered(found.values())
     ops = {node.op.name: node.op for node in found if node.op is not None}
+    hooked = any([node.hooks for node in found])
     traced = all(node.trace is not None for node in found if isinstance(node.op, Op))
     return {
         "title": title,
-        "notes": [] if traced else [HOW_TO_TRACE],
+        "notes": [*([] if traced else [HOW_TO_TRACE]), *([HOOKED] if hooked else [])],
         "tree": tree(root, found, vertices),
         "vertices": [about(v, known, vertices, arrays) for v in vertices],
         "ops": {name: about_op(op) for name, op in ops.items()},
         "steps": record.steps,
-        "naive": naive(seed, record.leaf, record.total, record.places, arrays),
+        "naive": None if hooked else naive(seed, record, arrays),
         "output": record.places[seed[0]],
         "arrays": arrays.items,
     }
+
+
+def numbered(found: Collection[Vertex]) -> dict[Vertex, int]:
+    """The place of each vertex in the data: nodes as they are, then their inputs."""
+    inputs = [used for vertex in found for used in vertex.inputs if used is not None]
+    return {vertex: i for i, vertex in enumerate(dict.fromkeys([*found, *inputs]))}
 
 
 def about(

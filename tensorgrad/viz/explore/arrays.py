@@ -9,13 +9,19 @@ import numpy as np
 
 WHOLE = 256  # elements: up to 16 x 16 are kept one by one
 SIDE = 24  # rows and columns of a map
+MANY = 1000  # nodes: with more, arrays are kept in a third of the detail
 DIGITS = 7  # significant, which tells any two float32 apart that a reader would
 
 
 class Arrays:
-    """The arrays of a page, as JSON; elsewhere they are named by their place here."""
+    """The arrays of a page, as JSON; elsewhere they are named by their place here.
 
-    def __init__(self) -> None:
+    `nodes` is how many the page has, each of them with several arrays.
+    """
+
+    def __init__(self, nodes: int = 1) -> None:
+        self.side = SIDE if nodes <= MANY else SIDE // 3
+        self.whole = min(WHOLE, self.side**2)
         self.items: list[dict[str, Any]] = []
         self._places: dict[Any, int] = {}
 
@@ -25,22 +31,22 @@ class Arrays:
             return None
         array = np.asarray(getattr(array, "_data", array))
         key = (array.shape, array.dtype.str, array.tobytes())
-        if array.size > WHOLE:  # a hash instead of the bytes, which would be kept
+        if array.size > self.whole:  # a hash instead of the bytes, which would be kept
             key = (*key[:2], hash(key[2]))
         if key not in self._places:
             self._places[key] = len(self.items)
-            self.items.append(encoded(array))
+            self.items.append(encoded(array, self.whole, self.side))
         return self._places[key]
 
 
-def encoded(array: np.ndarray) -> dict[str, Any]:
-    """An array as JSON: `data`, or beyond `WHOLE` elements a `map` and its extremes."""
+def encoded(array: np.ndarray, whole: int = WHOLE, side: int = SIDE) -> dict[str, Any]:
+    """An array as JSON: `data`, or beyond `whole` elements a `map` and its extremes."""
     about = {"shape": list(array.shape), "dtype": str(array.dtype)}
-    if array.size <= WHOLE:
+    if array.size <= whole:
         return {**about, "data": [number(x) for x in array.ravel().tolist()]}
     table = array.reshape(-1, array.shape[-1]).astype(np.float64)
     finite = table[np.isfinite(table)]
-    rows, columns = blocks(table.shape[0]), blocks(table.shape[1])
+    rows, columns = blocks(table.shape[0], side), blocks(table.shape[1], side)
     means = block_means(table, rows, columns)
     return {
         **about,
@@ -57,9 +63,9 @@ def encoded(array: np.ndarray) -> dict[str, Any]:
     }
 
 
-def blocks(n: int) -> np.ndarray:
-    """Where the parts of n rows begin, and the last ends: at most SIDE of them."""
-    return np.linspace(0, n, min(n, SIDE) + 1).astype(int)
+def blocks(n: int, side: int) -> np.ndarray:
+    """Where the parts of n rows begin, and the last ends: at most `side` of them."""
+    return np.linspace(0, n, min(n, side) + 1).astype(int)
 
 
 def block_means(table: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...graph import Node, add
 from .arrays import Arrays
+
+
+class Record(Protocol):
+    """What the sorted walk found: see Recorder in steps.py, which imports this file."""
+
+    leaf: dict[Node, Any]
+    total: Counter[Node]
+    places: dict[Node, int]
+
 
 RULES: dict[str, Callable[[deque[Node]], Node]] = {
     "the node that was reached first": deque.popleft,
@@ -62,14 +71,9 @@ def sendings(node: Node, g: Any) -> list[tuple[Node, Any]]:
     return found
 
 
-def naive(
-    seed: tuple[Node, Any],
-    right: Mapping[Node, Any],
-    total: Mapping[Node, int],
-    places: Mapping[Node, int],
-    arrays: Arrays,
-) -> dict[str, Any]:
+def naive(seed: tuple[Node, Any], record: Record, arrays: Arrays) -> dict[str, Any]:
     """An unsorted walk beside the right gradients: one that goes wrong, if one does."""
+    right, total, places = record.leaf, record.total, record.places
     for rule in RULES:
         steps = list(unsorted_walk(seed, total, RULES[rule]))
         leaves = [(node, g) for node, g, _, _ in steps if node.op is None]

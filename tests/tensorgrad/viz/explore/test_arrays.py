@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
-from tensorgrad.viz.explore.arrays import DIGITS, SIDE, WHOLE, Arrays, encoded
+from tensorgrad.viz.explore.arrays import DIGITS, MANY, SIDE, WHOLE, Arrays, encoded
 
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=9)
 ANY = hnp.arrays(st.sampled_from([np.float32, np.float64, np.int64, np.bool_]), SHAPES)
@@ -34,6 +34,15 @@ def test_a_map_holds_means_and_extremes() -> None:
     assert item["map"]["data"][0] == "nan"
     assert item["map"]["data"][1] == x[:2, 2:4].mean()
     assert item["map"]["data"][-1] == x[-2:, -2:].mean()
+
+
+def test_arrays_of_large_programs_are_kept_in_less_detail() -> None:
+    few, many = Arrays(MANY), Arrays(MANY + 1)
+    for arrays in (few, many):
+        arrays.add(np.arange(100.0))
+        arrays.add(np.ones((99, 99)))
+    assert len(few.items[0]["data"]) == 100
+    assert [len(item["map"]["data"]) for item in many.items] == [8, 64]
 
 
 def test_equal_arrays_are_kept_once() -> None:
