@@ -48,7 +48,11 @@ def argument(node: Node, slot: int) -> str:
 
 
 def setting(x: Any) -> str:
-    """A setting on one line: 1:3 for a slice, the shape of an array."""
+    """A setting on one line: 1:3 for a slice, the shape of an array.
+
+    >>> setting(slice(1, 3)), setting((3,)), setting([3])
+    ('1:3', '(3,)', '[3]')
+    """
     text = _setting(x)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
@@ -59,6 +63,7 @@ def _setting(x: Any) -> str:
         return ":".join(parts if x.step is None else [*parts, str(x.step)])
     if isinstance(x, tuple | list):
         inside = ", ".join(map(_setting, x[:LONGEST]))
+        inside += "," if isinstance(x, tuple) and len(x) == 1 else ""
         return f"[{inside}]" if isinstance(x, list) else f"({inside})"
     if isinstance(x, np.ndarray) and x.ndim:
         return f"{x.dtype} {x.shape}"

@@ -49,11 +49,20 @@ def written(formula: Callable[..., Any]) -> tuple[str, ast.expr | None]:
     """The text of a formula, and its expression; a longer function's text alone."""
     node = definition(formula)
     if node is None:
-        return getattr(formula, "__name__", "unknown"), None
+        return signature(formula), None
     if isinstance(node, ast.Lambda):
         text = ast.unparse(node.body)
         return text, ast.parse(text, mode="eval").body
     return body_of(formula, node), None
+
+
+def signature(formula: Any) -> str:
+    """What a function is called with, where nothing has kept its source."""
+    name = getattr(formula, "__name__", "unknown")
+    if not isinstance(formula, FunctionType):
+        return name
+    given = ", ".join(arguments(formula))
+    return f"lambda {given}: …" if name == "<lambda>" else f"{name}({given})"
 
 
 def definition(formula: Any) -> ast.Lambda | ast.FunctionDef | None:
@@ -131,6 +140,8 @@ def place(function: Any) -> str:
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return ""
+    if code.co_filename.startswith("<"):  # no file: <string>, <stdin>
+        return f"{code.co_filename}:{code.co_firstlineno}"
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
     file = os.path.abspath(code.co_filename).removeprefix(root + os.sep)
     return f"{file.replace(os.sep, '/')}:{code.co_firstlineno}"

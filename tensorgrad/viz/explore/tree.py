@@ -83,7 +83,8 @@ def few(parts: list[Any], most: int, numbers: Iterator[int]) -> list[Any]:
     size = math.ceil(len(parts) ** (1 / max(levels, 1)) - 1e-9)
     while len(parts) > most:
         starts = range(0, len(parts), size)
-        parts = [joined(parts[i : i + size], next(numbers)) for i in starts]
+        gathered = [parts[i : i + size] for i in starts]
+        parts = [x[0] if len(x) == 1 else joined(x, next(numbers)) for x in gathered]
     return parts
 
 

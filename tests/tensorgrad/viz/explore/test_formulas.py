@@ -46,8 +46,10 @@ def test_of_two_lambdas_on_a_line_the_right_one() -> None:
 
 def test_what_has_no_source_has_a_name() -> None:
     scope: dict[str, Any] = {}
-    exec("def hidden(g): return g", scope)
-    assert described(scope["hidden"])["code"] == "hidden"
+    exec("def hidden(g, x): return g\nno_name = lambda g, out: g", scope)
+    assert described(scope["hidden"])["code"] == "hidden(g, x)"
+    assert described(scope["no_name"])["code"] == "lambda g, out: …"
+    assert place(scope["hidden"]) == "<string>:1"
     assert described(np.negative)["code"] == "negative"
     assert place(np.negative) == ""
     assert place(described).startswith("tensorgrad/viz/explore/formulas.py:")

@@ -40,6 +40,7 @@ def test_every_vertex_is_somewhere_and_no_group_is_large(n: int) -> None:
     for group in found:
         children = [1 if isinstance(c, int) else c["nodes"] for c in group["children"]]
         assert group["nodes"] == sum(children)
+        assert len(children) > 1 or group["kind"] != "stretch"
 
 
 def test_equal_blocks_are_folded_and_can_be_opened() -> None:
