@@ -2,7 +2,7 @@
 import { button, el } from "./dom.js";
 
 const TAKES_KEYS = "input:not([type=range]), textarea, select, [contenteditable]";
-const NAMES = { " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+const NAMES = { " ": "space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓" };
 
 export class Keys {
   constructor() {
@@ -23,6 +23,7 @@ export class Keys {
     // Space and Enter belong to the button that has the focus.
     const presses = event.key === " " || event.key === "Enter";
     if (presses && event.target.closest?.("button, summary, a")) return;
+    if (event.key.startsWith("Page") && event.target.closest?.("input")) return; // a slider's
     const action = this.actions.get(event.key);
     if (!action) return;
     event.preventDefault();

@@ -158,6 +158,33 @@ def test_a_node_leads_to_its_step_by_mouse_and_by_key(show: Show) -> None:
     assert heading(window).startswith(label.partition(",")[0])
 
 
+def test_a_long_name_of_a_group_stays_inside_its_box(show: Show) -> None:
+    program = diamond()
+    inside = group("a_name_that_goes_on " * 9, [3], closed=False)
+    program.tree = group("root", [0, 1, 2, inside, 4], closed=False)
+    window = show(paged(program))
+    name = window.locator(".heading").last.bounding_box()
+    box = window.locator(".box > rect").last.bounding_box()
+    assert name["x"] + name["width"] <= box["x"] + box["width"]
+    assert window.locator(".heading").last.text_content().endswith("…")
+
+
+def test_a_shape_in_place_of_a_value_says_so(show: Show) -> None:
+    x = Tensor([[1.0, 2.0]] * 6, requires_grad=True)
+    window = show(explore(lambda: x.sum()))
+    numbers = window.inner_text(".numbers")
+    assert numbers == "restore(1, (6, 2), None) = an array (6, 2)"
+
+
+def test_a_hook_is_told_and_nothing_is_played_without_the_sort(show: Show) -> None:
+    data = diamond().data() | {"naive": None}
+    data["steps"][0]["hooked"] = True
+    window = show(Page("explore", data, "loss"))
+    window.keyboard.press("w")
+    assert "A hook was called" in window.inner_text(".panel")
+    assert window.query_selector(".order button") is None
+
+
 def test_groups_open_and_close(show: Show) -> None:
     window = show(paged(folded()))
     window.keyboard.press("ArrowRight")

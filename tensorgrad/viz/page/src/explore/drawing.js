@@ -3,7 +3,7 @@ import { replace, svg } from "../dom.js";
 import { shapeText } from "../numbers.js";
 import { arrow, curve, onCurve } from "./lines.js";
 import { mark } from "./marks.js";
-import { groupTitle, measure, nodePicture } from "./nodes.js";
+import { groupTitle, heading as headingOf, measure, nodePicture } from "./nodes.js";
 import { named } from "./say.js";
 import { View } from "./view.js";
 import { visible } from "./visible.js";
@@ -30,6 +30,7 @@ export class Drawing {
     this.focused = null;
     this.turn = 0;
     this.frame.addEventListener("keydown", (event) => this.key(event));
+    this.frame.addEventListener("focusin", ({ target }) => this.reveal(target));
     addEventListener("beforeprint", () => this.print(true));
     addEventListener("afterprint", () => this.print(false));
   }
@@ -108,7 +109,7 @@ export class Drawing {
     const heading = svg(
       "text",
       { class: "heading", x: left + 10, y: top + 18 },
-      `− ${groupTitle(item.group)}`,
+      headingOf(item.group, width - 20),
     );
     const label = `${groupTitle(item.group)}, open group of ${item.group.nodes} nodes: Enter closes it`;
     const picture = svg(
@@ -184,6 +185,12 @@ export class Drawing {
     this.view.follow(entry.place);
   }
 
+  /** What the Tab key came to is in view. */
+  reveal(picture) {
+    const entry = this.order.find((entry) => entry.picture === picture);
+    if (entry && picture.matches(":focus-visible")) this.view.follow(entry.place);
+  }
+
   key(event) {
     const at = this.order?.findIndex(({ item }) => item.key === this.focused);
     if (at === undefined || at < 0) return;
@@ -227,11 +234,13 @@ export class Drawing {
     this.layer.classList.toggle("printed", on);
   }
 
-  /** Show a step; `follow` moves the view to it. */
+  /** Show a step; `follow` moves the view to it. The Tab key comes to it first. */
   mark(walk, at, follow = true) {
     if (!this.drawn) return;
     mark(this, walk, at);
     const now = this.drawn.nodes.get(this.drawn.shown[walk.steps[at]?.vertex]);
-    if (follow && now) this.view.follow(now.place);
+    if (!now) return;
+    if (!this.frame.contains(document.activeElement)) this.rove(now.item.key, false);
+    if (follow) this.view.follow(now.place);
   }
 }

@@ -94,6 +94,11 @@ export class Explorer {
     keys.on(["-"], "zoom out", () => view.zoom(0.8));
     keys.on(["0"], "the whole graph", () => view.fit());
     keys.on(["w"], "why this order?", () => this.order.press.click());
+    keys.on(["PageUp", "PageDown"], "read on in the step", ({ key }) => {
+      const { panel } = this;
+      const area = panel.scrollHeight > panel.clientHeight ? panel : document.scrollingElement;
+      area.scrollBy({ top: (key === "PageUp" ? -0.8 : 0.8) * area.clientHeight });
+    });
     keys.on(["ArrowUp", "ArrowDown"], "in the graph: the node above or below");
     keys.on(["Enter"], "in the graph: go to its step; open or close a group");
     keys.on(["Tab"], "to the next part of the page");

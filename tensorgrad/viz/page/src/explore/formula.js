@@ -128,7 +128,8 @@ function numberOf(model, step, { name, text }, index, bare) {
 }
 
 function wholeArrays(model, step, formula, value) {
-  const result = el("b", { class: "is-grad" }, ` = ${written(value)}`);
+  const shape = value.data && value.data.length <= WHOLE ? "" : "an array ";
+  const result = el("b", { class: "is-grad" }, ` = ${shape}${written(value)}`);
   // Of several lines, the text alone is known: they stand above already.
   if (!formula.tokens.some(({ name }) => name)) return el("code", { class: "formula" }, result);
   const parts = formula.tokens.map(({ name, text }) => {

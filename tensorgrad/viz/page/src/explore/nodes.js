@@ -5,6 +5,7 @@ import { thumbnail } from "../arrays.js";
 
 const TITLE = '600 14px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const SMALL = '12px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const HEADING = `600 ${SMALL}`;
 const THUMB = { width: 46, height: 30 };
 const LONGEST = 26; // letters
 
@@ -18,6 +19,14 @@ function widthOf(text, font) {
 
 export function clip(text, longest = LONGEST) {
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+}
+
+/** The heading of an open group, as much of it as there is room for. */
+export function heading(group, room) {
+  const text = `− ${groupTitle(group)}`;
+  let longest = text.length;
+  while (longest > 1 && widthOf(clip(text, longest), HEADING) > room) longest -= 1;
+  return clip(text, longest);
 }
 
 /** What an item says, and how large it is then. */

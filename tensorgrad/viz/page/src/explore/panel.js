@@ -119,7 +119,10 @@ function numbersView(model, step, actions) {
       ? naiveSentView(model, sent, actions)
       : sentView(model, step, sent, { ...actions, chose: chose(sent) }),
   );
-  const parts = [section("The gradient that arrives", arriving)];
+  const hook = step.hooked
+    ? el("p", { class: "soft" }, "A hook was called with what arrived: this is what it left.")
+    : null;
+  const parts = [section("The gradient that arrives", arriving, hook)];
   if (others.length && cards.length) parts.push(section("What the formulas use", known));
   parts.splice(0, 2, el("div", { class: "pair" }, parts.slice(0, 2)));
   if (cards.length) parts.push(section("What it sends", cards));
