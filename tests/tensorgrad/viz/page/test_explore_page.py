@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import nn
+import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.viz.explore import explore
 from tensorgrad.viz.page import Page
@@ -250,6 +252,23 @@ def test_the_walk_without_the_sort_shows_what_is_lost(show: Show) -> None:
     ]
     window.click("text=Back to the right order")
     assert window.query_selector(".leaves") is None
+
+
+def test_leaves_that_went_wrong_are_told_apart_by_their_modules(show: Show) -> None:
+    blocks = [nn.Sequential(nn.Linear(2, 2, rng=0), nn.Tanh()) for _ in range(3)]
+    model = nn.Sequential(*blocks)
+
+    def loss() -> Tensor:
+        y = model(Tensor([1.0, 2.0]))
+        return (y + tg.sin(y)).sum()
+
+    window = show(explore(loss))
+    for key in ("w", "End"):
+        window.keyboard.press(key)
+    window.click("text=Play it without the sort")
+    window.keyboard.press("End")
+    places = window.locator(".leaves th .soft").all_inner_texts()
+    assert sorted({*places}) == [f"Sequential › {i} › 0" for i in range(3)]
 
 
 def test_data_cannot_become_markup(show: Show) -> None:

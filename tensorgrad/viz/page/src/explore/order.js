@@ -2,7 +2,6 @@
 import { arrayView } from "../arrays.js";
 import { button, el } from "../dom.js";
 import { plural } from "../numbers.js";
-import { groupTitle } from "./nodes.js";
 import { amount } from "./say.js";
 
 const LEAVES = 12; // rows of the table, at most
@@ -111,7 +110,8 @@ function leavesTable(model, leaves) {
 }
 
 function leafRow(model, { vertex, naive, right, agrees }) {
-  const around = model.around(vertex).slice(-2).map(groupTitle).join(" › ");
+  const modules = model.around(vertex).filter(({ kind }) => kind === "module");
+  const around = modules.map(({ name, title }) => name || title).join(" › ");
   const picture = (index) => el("td", {}, arrayView(model.array(index), { wide: 110 }));
   return el(
     "tr",
