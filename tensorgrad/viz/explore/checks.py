@@ -8,6 +8,7 @@ step may leave the function's domain, a second one is small against x.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ SECONDS = 3.0  # for all checks of a page, by the estimate below
 STEP = 6e-6  # times |x|, or 1
 SMALL_STEP = 1e-3  # times |x|, where the first step is no match for a steep function
 NOISE = 1e-13  # times f: what a difference of two of its values does not tell
-ROUNDING = 4  # units in the last place of what was added up, and may have cancelled
+ROUNDING = 2  # units in the last place of what was added up, and may have cancelled
 
 
 class Budget:
@@ -50,23 +51,25 @@ def nudged(
     slopes: np.ndarray,
     elements: Sequence[int],
     scale: float,
+    summed: float,
     kinks: str = "",
 ) -> Iterator[dict[str, Any]]:
     """Checks of some elements of `slopes`, which should be df/dx.
 
-    `scale` is the size of the gradients that were added up to them.
+    `scale` is the size of g in f = sum(g * ...), and `summed` that of the gradients
+    which were added up to the slopes.
     """
     middle = f(x)
     loose = 1e-3 if slopes.dtype != np.float64 else 1e-5
     least = 1e-3 * loose * float(np.abs(slopes).max(initial=0.0))
-    least += ROUNDING * float(np.finfo(slopes.dtype).eps) * scale
+    least += ROUNDING * float(np.finfo(slopes.dtype).eps) * summed
     for index in elements:
         slope = float(slopes.flat[index])
-        for h in nudges(float(x.flat[index]), slope):
+        for h in nudges(float(x.flat[index]), slope, scale):
             right, left = f(moved(x, index, h)), f(moved(x, index, -h))
             numeric = (right - left) / (2 * h)
             slack = max(least, loose * max(abs(slope), abs(numeric)))
-            slack += NOISE * max(abs(right), abs(left), 1.0) / h
+            slack += NOISE * max(abs(right), abs(left), scale) / h
             agrees = bool(abs(slope - numeric) <= slack)
             if agrees:
                 break
@@ -81,10 +84,11 @@ def nudged(
         }
 
 
-def nudges(x: float, slope: float) -> list[float]:
+def nudges(x: float, slope: float, scale: float) -> list[float]:
     """How far to move x: a second way if the first one does not agree."""
     first, second = STEP * max(1.0, abs(x)), SMALL_STEP * abs(x)
-    steep = 0.01 * abs(slope) * second > NOISE  # a difference this small tells enough
+    # a difference this small tells enough
+    steep = 0.01 * abs(slope) * second > NOISE * scale
     return [first, second] if second < first and steep else [first]
 
 
@@ -147,7 +151,7 @@ def of_op(
 
     with np.errstate(all="ignore"):
         scale = size_of(g)
-        found = nudged(f, exact[slot], slopes, elements, scale, node.op.kinks)
+        found = nudged(f, exact[slot], slopes, elements, scale, scale, node.op.kinks)
         return list(found)
 
 
@@ -156,10 +160,10 @@ def of_leaf(
     leaf: Node,
     value: Any,
     slopes: np.ndarray,
-    scale: float,
+    summed: float,
     budget: Budget,
 ) -> list[dict[str, Any]]:
-    """Checks of a leaf's gradient: the differences of the loss."""
+    """Checks of a leaf's gradient, a sum of others: the differences of the loss."""
     if value is None or not replay.possible:
         return []
     elements = budget.spend(len(replay.nodes), replay.numbers, slopes)
@@ -167,5 +171,6 @@ def of_leaf(
         return []
     with np.errstate(all="ignore"):
         x = precise(value)
-        found = nudged(lambda x: replay.loss(leaf, x), x, slopes, elements, scale)
-        return list(found)
+        scale = size_of(replay.gradient)
+        f = partial(replay.loss, leaf)
+        return list(nudged(f, x, slopes, elements, scale, summed))

@@ -38,6 +38,13 @@ def test_beside_zero_steps_are_small_enough(x: float) -> None:
     assert [check for check in seen.checks if not check["agrees"]] == []
 
 
+def test_beside_zero_small_gradients_are_checked_as_well() -> None:
+    x = leaf(1e-8)
+    seen = Steps(lambda: (tg.sqrt(x) * 1e-6).sum())
+    [sent] = seen.titled("sqrt")["sent"]
+    assert all(check["agrees"] for check in sent["checks"])
+
+
 def test_what_rounding_leaves_of_a_zero_gradient_is_not_called_wrong() -> None:
     rng = np.random.default_rng(0)
     model = nn.Sequential(
@@ -46,6 +53,26 @@ def test_what_rounding_leaves_of_a_zero_gradient_is_not_called_wrong() -> None:
     x = rng.normal(size=(5, 3)).astype(np.float32)
     seen = Steps(lambda: (model(x) ** 2).sum())  # batch norm takes the bias off again
     assert [check for check in seen.checks if not check["agrees"]] == []
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.9, 1.1, -1.0])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_small_gradients_are_checked_as_well_as_large_ones(
+    factor: float, size: float
+) -> None:
+    try:
+
+        @tg.primitive
+        def squared(x: Any) -> Any:
+            return x * x
+
+        squared.gradient(x=lambda g, x: 2.0 * factor * g * x)
+        x = leaf(1.0 * size, -2.0 * size)
+        seen = Steps(lambda: (squared(x) * 1e-6).sum())
+        [sent] = seen.titled("squared")["sent"]
+        assert [check["agrees"] for check in sent["checks"]] == [False, False]
+    finally:
+        tg.REGISTRY.pop("squared", None)
 
 
 def test_a_kink_is_named() -> None:
