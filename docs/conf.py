@@ -30,9 +30,11 @@ os.environ["IPYTHONDIR"] = str(IPYTHON)
 def sources() -> str:
     """A digest of all code that a page may run."""
     digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
+    for folder in (*PACKAGES, "docs"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
+    for path in sorted((ROOT / "tensorgrad/viz/page/bundle").iterdir()):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
@@ -84,7 +84,7 @@ def matrix(
     for (i, j), value in np.ndenumerate(values):
         if hidden[i, j]:
             corner = (j - 0.5, i - 0.5)
-            tile = plt.Rectangle(
+            tile = Rectangle(
                 corner, 1, 1, fc="#e4e4e4", ec="#b4b4b4", hatch="///", lw=0
             )
             axes.add_patch(tile)
