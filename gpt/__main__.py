@@ -1,4 +1,4 @@
-"""`python -m gpt`: make a tokenizer, train a GPT, let it write, measure, publish."""
+"""`python -m gpt`: make a tokenizer, train a GPT, let it write, look inside."""
 
 from __future__ import annotations
 
@@ -44,6 +44,20 @@ def export(argv: list[str]) -> None:
     export(argv)
 
 
+def attention(argv: list[str]) -> None:
+    """Write a page of where each head looks as it reads a text."""
+    from .pages import attention
+
+    attention(argv)
+
+
+def next_token(argv: list[str]) -> None:
+    """Write a page of what may follow a prompt, and how it comes to that."""
+    from .pages import next_token
+
+    next_token(argv)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
     commands = {
@@ -52,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "sample": sample,
         "eval": evaluate,
         "export": export,
+        "attention": attention,
+        "next-token": next_token,
     }
     return cli.main("python -m gpt", commands, argv)
 

@@ -8,11 +8,12 @@ Attribute names are those of the published weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import tensorgrad as tg
 from nn import (
@@ -27,10 +28,11 @@ from nn import (
     split_heads,
 )
 from nn.activations import ACTIVATIONS
-from nn.attention import DotProductAttention
+from nn.attention import DotProductAttention, attention_maps
 from nn.cache import KeyValueCache
 from nn.decoding import Completion, generate
 from nn.decoding.incremental import limits
+from nn.evaluation import evaluating
 from nn.published.pretrained import Pretrained
 from nn.state import hold
 from tensorgrad import Tensor
@@ -181,6 +183,16 @@ class GPT(Pretrained):
         then `positions` (B, T) says where they stand, and `mask`, which broadcasts to
         (B, H, T, S), which of all tokens may be looked at.
         """
+        x = self.embedded(tokens, positions)  # (B, T, C)
+        for i, block in enumerate(self.h):
+            if self.checkpoint_activations and caches is None:
+                x = checkpoint(block, x, mask)
+            else:
+                x = block(x, mask, None if caches is None else caches[i])
+        return self.normed(x)
+
+    def embedded(self, tokens: Any, positions: Any = None) -> Tensor:
+        """What the first block reads: tokens (B, T) -> (B, T, C)."""
         tokens = np.asarray(tokens)
         place = np.arange(tokens.shape[-1]) if positions is None else positions
         longest = int(np.max(place, initial=-1)) + 1
@@ -189,19 +201,42 @@ class GPT(Pretrained):
                 f"{longest} tokens are more than the context of "
                 f"{self.config.block_size}"
             )
-        x = self.drop(self.wte(tokens) + self.wpe(place))  # (B, T, C)
-        for i, block in enumerate(self.h):
-            if self.checkpoint_activations and caches is None:
-                x = checkpoint(block, x, mask)
-            else:
-                x = block(x, mask, None if caches is None else caches[i])
-        return x if self.ln_f is None else self.ln_f(x)
+        x: Tensor = self.drop(self.wte(tokens) + self.wpe(place))
+        return x
+
+    def normed(self, x: Any) -> Tensor:
+        """What the head reads; GPT-1 has no norm there."""
+        normed: Tensor = x if self.ln_f is None else self.ln_f(x)
+        return normed
 
     def head(self, hidden: Any) -> Tensor:
         """The scores (..., V) of the token that follows, from hidden (..., C)."""
         head = self.wte if self.lm_head is None else self.lm_head
         scores: Tensor = tg.linear(hidden, head.weight)
         return scores
+
+    def attention_maps(self, tokens: Any) -> dict[str, NDArray[Any]]:
+        """How much each head looks where: {"self": (L, H, T, T)} of tokens (T,)."""
+        row = np.asarray(tokens)[None]
+        return attention_maps(self, lambda: self.hidden(row), self="h.{}.attn")
+
+    def layer_logits(self, tokens: Any) -> Iterator[NDArray[Any]]:
+        """The scores (T, V) that each layer alone would give: n_layer + 1 of them.
+
+        First those of the embeddings, then those after each block, as if it were the
+        last: the logit lens. After the last one they are the model's own. Source:
+        nostalgebraist, interpreting GPT: the logit lens (2020).
+        """
+        with evaluating(self), tg.no_grad():
+            states = [self.embedded(np.asarray(tokens)[None])]  # (1, T, C)
+            for block in self.h:
+                states.append(block(states[-1]))
+        # one at a time: V is large
+        return (self._scores(x) for x in states)
+
+    @tg.no_grad()
+    def _scores(self, x: Tensor) -> NDArray[Any]:
+        return self.head(self.normed(x))[0].data
 
     def crop(self, block_size: int, vocab_size: int) -> None:
         """Keep the first positions and tokens alone, without a copy."""

@@ -255,5 +255,6 @@ def advise(trainer: Trainer, folder: Path, tokenizer: Tokenizer) -> None:
     what_next(
         f"python -m gpt sample --run {run}{prompt}",
         f"python -m gpt eval --run {run}",
+        f"python -m gpt next-token --run {run}{prompt}",
         f"{TrainOptions.PROGRAM} --resume --out {run} --max-steps {2 * trainer.step}",
     )

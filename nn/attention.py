@@ -1,6 +1,7 @@
 """Attention of a sequence to itself or to another, in several heads.
 
-`attention_weights(model)` shows who looked where, in any model built on it.
+`attention_weights(model)` shows who looked where, in any model built on it, and
+`attention_maps` the same, layer upon layer.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from tensorgrad.errors import ConfigError, ShapeError
 from tensorgrad.ops.dot_product_attention import merge_heads, split_heads
 
 from .cache import KeyValueCache
+from .evaluation import evaluating
 from .layers import Dropout, Linear, Rng, positive
 from .module import Module
 
@@ -101,6 +104,30 @@ def attention_weights(model: Module) -> Iterator[dict[str, NDArray[Any]]]:
     finally:
         for layer, watch in watched:
             layer.watchers.remove(watch)
+
+
+def attention_maps(
+    model: Module, read: Callable[[], object], **names: str
+) -> dict[str, NDArray[Any]]:
+    """Where each head looks while `read()` runs the model: (L, H, T, S) of each kind.
+
+    A kind of attention is layers called the same but for their number, written as
+    `{}`. Of a batch, the first row counts. Nothing is dropped or recorded.
+
+    >>> from nn import ModuleList
+    >>> stack = ModuleList(MultiHeadAttention(4, n_head=2, rng=i) for i in range(3))
+    >>> x = Tensor(np.zeros((1, 5, 4)))
+    >>> maps = attention_maps(stack, lambda: [layer(x) for layer in stack], all="{}")
+    >>> {kind: weights.shape for kind, weights in maps.items()}
+    {'all': (3, 2, 5, 5)}
+    """
+    with evaluating(model), tg.no_grad(), attention_weights(model) as weights:
+        read()
+    found = {}
+    for kind, name in names.items():
+        layers = takewhile(weights.__contains__, map(name.format, count()))
+        found[kind] = np.stack([weights[layer][0] for layer in layers])
+    return found
 
 
 class MultiHeadAttention(Module):

@@ -61,6 +61,16 @@ class Tokenizer(ABC):
         """Tokens (T,) to text; bytes that are not UTF-8 become U+FFFD."""
         return self.to_bytes(tokens).decode("utf-8", "replace")
 
+    def labels(self, tokens: ArrayLike) -> list[str]:
+        r"""How each token (T,) is shown by itself; a byte that is no text as \xe2.
+
+        >>> from nn.tokenizers import ByteTokenizer
+        >>> ByteTokenizer().labels([104, 226])
+        ['h', '\\xe2']
+        """
+        numbers = checked(tokens, self.vocab_size).tolist()
+        return [self.to_bytes([i]).decode("utf-8", "backslashreplace") for i in numbers]
+
     def stream(self) -> StreamDecoder:
         """A decoder that takes tokens as they come, for printing while generating."""
         return StreamDecoder(self.to_bytes)

@@ -37,6 +37,7 @@ class Side(Protocol):
     def eos(self) -> int: ...
     def encode(self, text: str) -> NDArray[np.int64]: ...
     def decode(self, tokens: ArrayLike) -> str: ...
+    def labels(self, tokens: ArrayLike) -> list[str]: ...
 
 
 @final
@@ -128,6 +129,16 @@ class Vocabulary:
         array = checked(tokens, self.vocab_size)
         first = len(self.specials)
         return self.tokenizer.decode(array[array >= first] - first)
+
+    def labels(self, tokens: ArrayLike) -> list[str]:
+        """How each token (T,) is shown by itself, special ones as <eos>."""
+        first = len(self.specials)
+        return [
+            f"<{self.specials[i]}>"
+            if i < first
+            else self.tokenizer.labels([i - first])[0]
+            for i in checked(tokens, self.vocab_size).tolist()
+        ]
 
     def to_json(self) -> str:
         """All of it as JSON; `from_json` reads it back."""

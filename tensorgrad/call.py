@@ -153,6 +153,9 @@ def bind(op: Op, inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any
     if op.variadic:
         array = (np.ndarray, np.generic, Variable)
         one = len(inputs) == 1 and not isinstance(inputs[0], array)
+        match inputs:
+            case (list() | tuple(), int(axis)):
+                raise TypeError(f"settings go by keyword: {op.name}(xs, axis={axis})")
         return tuple(inputs[0]) if one else inputs
     if len(inputs) < len(op.inputs):
         rest = op.inputs[len(inputs) :]

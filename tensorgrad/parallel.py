@@ -113,7 +113,10 @@ class Work:
         out = self.function(self.parts[i])
         loss: Any = out[0] if type(out) is tuple and out else out
         if not hasattr(loss, "node"):
-            raise GraphError(f"backward_each: function gave {loss!r:.80}, not a Tensor")
+            raise GraphError(
+                f"backward_each: function gave {loss!r:.80}, not a Tensor: it should "
+                "return the loss itself, not its value, or a tuple that begins with it"
+            )
         for node, g, gradients in walk([seed(loss, None, False)]):
             del gradients  # held until the next step, it would make them look shared
             if node.tensor is not None:

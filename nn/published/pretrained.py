@@ -5,19 +5,20 @@ Each family of models describes its own `Layout`; what is common to all is here.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tensorgrad.errors import CheckpointError, ConfigError, DtypeError, StateDictError
 
-from .. import init
+from .. import checkpoints, init
 from ..module import Buffer, Module, Parameter
 from ..state import differences, hold
 from ..text import StrPath, reason, shown, write_text
@@ -26,6 +27,7 @@ from .weight_files import FILE, Entry, WeightFiles, read_object, write_weights
 
 Array = NDArray[Any]
 CONFIG = "config.json"
+P = TypeVar("P", bound="Pretrained")
 LAYER = 8  # no block of any model has fewer tensors
 
 
@@ -109,6 +111,29 @@ class Pretrained(Module):
             )
         return found
 
+    def at_checkpoints(
+        self, run: StrPath, at_most: int = 20
+    ) -> Iterator[tuple[int, Self]]:
+        """(step, the model as it was then) at the checkpoints that a run keeps.
+
+        Oldest first, and if there are more, so many of them, evenly spread, the newest
+        included. One model takes on all weights in turn; this one stays as it is.
+        CheckpointError where there are none, or none of such a model. How many a run
+        keeps is what its trainer was told: `keep` of a `TrainerConfig`.
+        """
+        latest = checkpoints.latest_step(run)
+        # later ones belong to a run that was set back
+        there = [
+            s for s in checkpoints.steps(run) if latest is not None and s <= latest
+        ]
+        if not there:
+            raise CheckpointError(f"{run}: holds no checkpoint: name a run's folder")
+        if at_most < 1:
+            raise ConfigError(f"at_most={at_most}: must be 1 or more")
+        chosen = np.linspace(len(there) - 1, 0, min(at_most, len(there))).round()
+        twin = copy.deepcopy(self)
+        return _at_steps(twin, run, [there[int(i)] for i in reversed(chosen)])
+
     def _own_layout(self) -> Layout:
         """The layout that it is saved in."""
         return next(layout for layout in self.layouts if layout.applies(self.config))
@@ -140,6 +165,13 @@ class Pretrained(Module):
         finally:
             if made and folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _at_steps(model: P, run: StrPath, steps: list[int]) -> Iterator[tuple[int, P]]:
+    for step in steps:
+        tensors, _ = checkpoints.load(run, step, only=["model"])
+        model.load_state_dict(tensors["model"])
+        yield step, model
 
 
 def stored(model: Pretrained, layout: Layout) -> dict[str, Array]:

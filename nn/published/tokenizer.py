@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from tensorgrad.errors import DataError
 
 from ..text import shown
-from ..tokenizer import StreamDecoder, Tokenizer
+from ..tokenizer import StreamDecoder, Tokenizer, checked
 from .spelling import Speller, Spelling
 
 Tokens = NDArray[np.int64]
@@ -81,6 +81,15 @@ class PublishedTokenizer(Tokenizer):
     @abstractmethod
     def _spelling(self) -> Spelling:
         """How the tokens join to text."""
+
+    def labels(self, tokens: ArrayLike) -> list[str]:
+        """Each token as it is spelt after others: " the", "ing"; special ones whole."""
+        return [
+            self.tokens[i]
+            if i in self.silent
+            else self._spelling.later[i].decode("utf-8", "backslashreplace")
+            for i in checked(tokens, self.vocab_size).tolist()
+        ]
 
     def to_bytes(self, tokens: ArrayLike) -> bytes:
         """The UTF-8 of these tokens as a text of their own; specials left out."""

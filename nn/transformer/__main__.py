@@ -1,4 +1,4 @@
-"""`python -m nn.transformer`: train an encoder-decoder, use it, measure it."""
+"""`python -m nn.transformer`: train an encoder-decoder, use it, look inside."""
 
 from __future__ import annotations
 
@@ -30,9 +30,29 @@ def evaluate(argv: list[str]) -> None:
     evaluate(argv)
 
 
+def attention(argv: list[str]) -> None:
+    """Write a page of where each head looks as it reads and writes."""
+    from .pages import attention
+
+    attention(argv)
+
+
+def next_token(argv: list[str]) -> None:
+    """Write a page of what may follow in a target, and how it comes to that."""
+    from .pages import next_token
+
+    next_token(argv)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The status to exit with: 0, 2 for what cannot be used, 130 when aborted."""
-    commands = {"train": train, "translate": translate, "evaluate": evaluate}
+    commands = {
+        "train": train,
+        "translate": translate,
+        "evaluate": evaluate,
+        "attention": attention,
+        "next-token": next_token,
+    }
     return cli.main("python -m nn.transformer", commands, argv)
 
 

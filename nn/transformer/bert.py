@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, InputError
 
 from .. import init
+from ..attention import attention_maps
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
 from ..norms import LayerNorm
@@ -81,6 +82,13 @@ class Bert(Pretrained):
             x = block(x, real)
         embedded: Tensor = x
         return embedded
+
+    def attention_maps(
+        self, tokens: ArrayLike, segments: ArrayLike | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """How much each head looks where: {"self": (L, H, T, T)} of tokens (T,)."""
+        rows = [None if x is None else np.asarray(x)[None] for x in (tokens, segments)]
+        return attention_maps(self, lambda: self(*rows), self="encoder.{}.attention")
 
     def pool(self, hidden: Tensor) -> Tensor:
         """tanh(x W + b) of each row's first token, [CLS]: (B, T, C) -> (B, C)."""

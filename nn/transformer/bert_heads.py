@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
@@ -44,6 +44,12 @@ class BertHead(Pretrained):
     @classmethod
     def from_config(cls, config: BertConfig, content: ConfigFile) -> Self:
         return cls(Bert(config))  # type: ignore[call-arg]
+
+    def attention_maps(
+        self, tokens: ArrayLike, segments: ArrayLike | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """How much each head of its Bert looks where: see `Bert.attention_maps`."""
+        return self.bert.attention_maps(tokens, segments)
 
 
 class MaskedWordHead(Module):

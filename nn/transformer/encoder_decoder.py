@@ -6,6 +6,7 @@ Source: Vaswani et al., Attention Is All You Need, arXiv 1706.03762.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from copy import copy
 from typing import Any, ClassVar, final
 
@@ -17,7 +18,9 @@ from tensorgrad import Tensor
 from tensorgrad.errors import InputError
 
 from .. import init
+from ..attention import attention_maps
 from ..cache import Times
+from ..decoding import GREEDY, generate
 from ..evaluation import evaluating
 from ..layers import Dropout, Embedding, Linear, ModuleList, Rng
 from ..module import Module
@@ -113,14 +116,18 @@ class Transformer(Pretrained):
         then `positions` (B, T) says where it stands, and `target_mask` (B, 1, S) which
         of all the target's tokens may be looked at.
         """
-        x = self._embedded(
-            target, self.target_embedding, self.target_positions, "target", positions
-        )
+        x = self._target_embedded(target, positions)
         seen = None if source_mask is None else looked_at(np.asarray(source_mask, bool))
         for i, block in enumerate(self.decoder):
             cache = None if caches is None else caches[i]
             x = block(x, memory, target_mask, seen, cache)
         return x if self.decoder_norm is None else self.decoder_norm(x)
+
+    def _target_embedded(
+        self, target: ArrayLike, positions: ArrayLike | None = None
+    ) -> Tensor:
+        table, place = self.target_embedding, self.target_positions
+        return self._embedded(target, table, place, "target", positions)
 
     def _embedded(
         self,
@@ -145,6 +152,64 @@ class Transformer(Pretrained):
             x = x * math.sqrt(self.config.d_model)
         embedded: Tensor = self.dropout(add_positions(x, place))
         return embedded
+
+    def attention_maps(
+        self, source: ArrayLike, target: ArrayLike
+    ) -> dict[str, NDArray[Any]]:
+        """How much each head looks where: (L, H, T, S) of three kinds.
+
+        `encoder`, of the source (S,) to itself; `decoder`, of the target (T,) to what
+        is before it; `cross`, of the target to the source.
+        """
+        rows = np.asarray(source)[None], np.asarray(target)[None]
+        return attention_maps(
+            self,
+            lambda: self(*rows),
+            encoder="encoder.{}.attention",
+            decoder="decoder.{}.attention",
+            cross="decoder.{}.cross_attention",
+        )
+
+    def layer_logits(self, source: ArrayLike, target: ArrayLike) -> Iterator[Array]:
+        """The scores (T, V) that each layer of the decoder alone would give.
+
+        First those of the embeddings of the target (T,), then those after each block,
+        as if it were the last; after the last one they are the model's own.
+        """
+        rows = np.asarray(source)[None]
+        with evaluating(self), tg.no_grad():
+            mask = self.mask_of(rows)
+            memory = self.encode(rows, mask)
+            states = [self._target_embedded(np.asarray(target)[None])]  # (1, T, C)
+            for block in self.decoder:
+                states.append(block(states[-1], memory, None, looked_at(mask)))
+        # one at a time: V is large
+        return (self._scores(x) for x in states)
+
+    @tg.no_grad()
+    def _scores(self, x: Tensor) -> Array:
+        normed = x if self.decoder_norm is None else self.decoder_norm(x)
+        scores: Array = self.output(normed)[0].data
+        return scores
+
+    def write(self, source: ArrayLike, max_new_tokens: int | None = None) -> Array:
+        """The target (T,) of a source (S,), token by token the likeliest.
+
+        From `bos` to `eos`, or up to so many tokens: by default 50 more than the
+        source has. Both are at most the context.
+        """
+        tokens = np.asarray(source)
+        longest = len(tokens) + 50 if max_new_tokens is None else max_new_tokens
+        longest = min(longest, self.config.max_length)
+        bos, eos = self.config.bos, self.config.eos
+        [done] = generate(
+            self.start(tokens[None], capacity=longest),
+            [[bos]],
+            max_new_tokens=longest,
+            settings=GREEDY,
+            stop_tokens={eos},
+        )
+        return np.append(bos, done.tokens)
 
     def start(
         self, source: ArrayLike, source_mask: Any = None, capacity: int | None = None

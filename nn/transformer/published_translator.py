@@ -68,6 +68,10 @@ class PublishedSide:
     def decode(self, tokens: ArrayLike) -> str:
         return self.tokenizer.decode(tokens)
 
+    def labels(self, tokens: ArrayLike) -> list[str]:
+        """How each token (T,) is shown by itself."""
+        return self.tokenizer.labels(tokens)
+
 
 def load_translator(folder: StrPath) -> Translator:
     """The translator that a folder holds, as Marian's are published.

@@ -52,6 +52,8 @@ class Translation:
     """What it was chosen by: with beams, log p evened out for length."""
     log_prob: float
     """log p of all its tokens, the end included."""
+    tokens: tuple[int, ...]
+    """What was written, the end included."""
 
 
 @dataclass(frozen=True)
@@ -140,19 +142,22 @@ class Translator:
             )
             totals = [float(done.log_probs.sum()) for done in completions]
             return [
-                [Translation(self.target.decode(done.tokens), total, total)]
+                [self._translation(done.tokens, total, total)]
                 for done, total in zip(completions, totals, strict=True)
             ]
         searched = beam_search(
             state, starts, max_new_tokens=limits, settings=how, stop_tokens=stops
         )
         return [
-            [
-                Translation(self.target.decode(one.tokens), one.score, one.log_prob)
-                for one in best
-            ]
+            [self._translation(one.tokens, one.score, one.log_prob) for one in best]
             for best in searched
         ]
+
+    def _translation(
+        self, tokens: NDArray[np.int64], score: float, log_prob: float
+    ) -> Translation:
+        text = self.target.decode(tokens)
+        return Translation(text, score, log_prob, tuple(tokens.tolist()))
 
     def attention(self, source: str, target: str) -> dict[str, NDArray[np.floating]]:
         """Who looks where as the target is written: see `attention_weights`.

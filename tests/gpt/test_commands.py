@@ -22,12 +22,14 @@ from tests.commands import ROOT
 def test_the_overview_shows_the_commands(gpt: Any) -> None:
     for argv in ([], ["--help"]):
         out = gpt(*argv).out
-        assert re.findall(r"^  (\w+)  ", out, re.MULTILINE) == [
+        assert re.findall(r"^  ([\w-]+)  ", out, re.MULTILINE) == [
             "tokenize",
             "train",
             "sample",
             "eval",
             "export",
+            "attention",
+            "next-token",
         ]
 
 

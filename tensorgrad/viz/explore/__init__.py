@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -16,6 +17,7 @@ from ...graph import Variable
 from ...mode import trace_calls
 from ...op import Op
 from ...tensor import Tensor
+from ...tracing import HERE
 from .. import labels
 from ..known import Known, intact, named
 from ..outline import Vertex, outline
@@ -27,6 +29,7 @@ from .order import naive
 from .steps import Recorder
 from .tree import tree
 
+LIBRARIES = {"site-packages", "dist-packages"}
 HOW_TO_TRACE = (
     "The graph keeps no source lines, and of the values only those that derivatives "
     "need; others were computed again where that was possible. All are here if the "
@@ -70,8 +73,7 @@ def explore(
             )
     node = intact(loss, "explore")
     if title is None:
-        name = "a leaf" if node.op is None else node.op.name
-        title = next((n for n, x in names.items() if x is loss), name)
+        title = next((n for n, x in names.items() if x is loss), "loss")
     with np.errstate(all="ignore"):  # the page shows what is infinite
         return Page("explore", data(loss, gradient, names, title), title)
 
@@ -122,8 +124,18 @@ def about(
         "inputs": used,
         "arguments": [labels.argument(node, i) for i in range(len(used))],  # type: ignore[arg-type]
         "value": arrays.add(known.value(vertex)),
-        "lines": [line._asdict() for line in lines],
+        "lines": [
+            {**line._asdict(), "library": in_library(line.file)} for line in lines
+        ],
     }
+
+
+def in_library(file: str) -> bool:
+    """Whether a line is of an installed package, or of one built on this one."""
+    root = os.path.dirname(os.path.dirname(HERE))
+    beside = tuple([os.path.join(root, name, "") for name in ("nn", "gpt")])
+    path = os.path.abspath(file)
+    return path.startswith(beside) or not LIBRARIES.isdisjoint(path.split(os.sep))
 
 
 def about_op(op: Any) -> dict[str, Any]:

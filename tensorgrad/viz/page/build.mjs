@@ -36,7 +36,9 @@ const shared = {
 mkdirSync(out, { recursive: true });
 for (const kind of kinds) {
   const done = await build({ ...shared, entryPoints: [`src/${kind}/main.js`], format: "iife" });
-  const inside = Object.keys(done.metafile.inputs).some((path) => path.includes("node_modules"));
+  const inside = Object.keys(done.metafile.inputs).some((path) =>
+    path.includes("node_modules"),
+  );
   writeFileSync(join(out, `${kind}.js`), (inside ? licences() : "") + done.outputFiles[0].text);
 }
 const css = await build({ ...shared, entryPoints: ["src/page.css"] });

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from nn import Buffer, Embedding, Linear, Module, init
+from nn import Buffer, Embedding, Linear, Module, checkpoints, init
 from nn.published.layouts import Layout
 from nn.published.pretrained import CONFIG, Pretrained
 from nn.published.weight_files import FILE, WeightFiles
-from tensorgrad.errors import CheckpointError, InputError, StateDictError
+from tensorgrad.errors import (
+    CheckpointError,
+    ConfigError,
+    InputError,
+    StateDictError,
+)
 
 
 @dataclass(frozen=True)
@@ -176,3 +181,36 @@ def test_deferred_parameters_take_no_memory() -> None:
     assert layer.weight.shape == (10**6, 10**6)
     assert layer.weight.requires_grad
     assert layer.weight.data.strides == (0, 0)
+
+
+def test_a_model_as_it_was_at_the_checkpoints_of_a_run(tmp_path: Path) -> None:
+    every = [Toy(Sizes()) for _ in range(5)]
+    for step, model in enumerate(every):
+        model.out.weight.writable()[...] = step
+        weights = {name: x.data for name, x in model.state_dict().items()}
+        checkpoints.save(tmp_path, 10 * step, {"model": weights}, {})
+    model = Toy(Sizes())
+    before = model.state_dict()
+    for at_most, steps in (
+        (20, [0, 1, 2, 3, 4]),
+        (3, [0, 2, 4]),
+        (2, [0, 4]),
+        (1, [4]),
+    ):
+        found = model.at_checkpoints(tmp_path, at_most)
+        for step, (number, each) in zip(steps, found, strict=True):
+            assert number == 10 * step
+            assert same(each, every[step])
+    assert all((x == before[name]).all() for name, x in model.state_dict().items())
+    (tmp_path / "latest").write_text("step-20\n")  # it was set back
+    assert [step for step, _ in model.at_checkpoints(tmp_path)] == [0, 10, 20]
+
+
+def test_where_there_is_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        Toy(Sizes()).at_checkpoints(tmp_path)
+    checkpoints.save(tmp_path, 1, {"model": {"other": np.zeros(2)}}, {})
+    with pytest.raises(ConfigError, match="at_most=0"):
+        Toy(Sizes()).at_checkpoints(tmp_path, 0)
+    with pytest.raises(StateDictError, match="other"):
+        list(Toy(Sizes()).at_checkpoints(tmp_path))

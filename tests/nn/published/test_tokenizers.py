@@ -205,3 +205,14 @@ def test_a_damaged_file_is_read_or_refused(
             assert "\n" not in str(error)  # noqa: PT017
 
     survives()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_join_to_the_text_with_special_tokens_in_it(kind: str) -> None:
+    tokenizer = ours(kind)
+    tokens = tokenizer.encode("the statement")
+    joined = "".join(tokenizer.labels(tokens)).strip()
+    assert joined == "the statement"
+    for name, token in tokenizer.specials.items():
+        label = tokenizer.labels([token])[0].strip()
+        assert label == tokenizer.tokens[token], name

@@ -280,3 +280,43 @@ def test_a_mask_may_be_of_ones_and_zeros_and_may_show_what_looks_like_padding() 
     source = np.where(mask, SOURCE, 0)
     shown = ours(source, TARGET, np.ones_like(mask)).data
     assert np.abs(shown - ours(source, TARGET).data).max() > 1e-3
+
+
+# --- what it shows of itself
+
+
+@kinds
+def test_what_is_written_is_the_likeliest_token_by_token(kind: dict[str, Any]) -> None:
+    for seed in range(5):
+        translator = model(seed, **kind).eval()
+        written = translator.write(SOURCE[0])
+        assert written[0] == translator.config.bos
+        assert len(written) <= translator.config.max_length + 1
+        target = written[:-1]
+        scores = translator(SOURCE[:1], target[None]).data[0]
+        assert np.array_equal(scores.argmax(-1), written[1:])
+        ended = written == translator.config.eos
+        assert not ended[:-1].any()
+        assert ended[-1] or len(written) == translator.config.max_length + 1
+        assert np.array_equal(translator.write(SOURCE[0], 2), written[:3])
+
+
+@kinds
+def test_the_last_layers_logits_are_the_models(kind: dict[str, Any]) -> None:
+    translator = model(**kind)
+    every = list(translator.layer_logits(SOURCE[1], TARGET[1]))
+    assert len(every) == 1 + translator.config.n_decoder
+    whole = translator.eval()(SOURCE[1:2], TARGET[1:2])
+    assert np.array_equal(every[-1], whole.data[0])
+
+
+def test_maps_of_attention_are_stacked_by_layer() -> None:
+    translator = model()
+    maps = translator.attention_maps(SOURCE[0], TARGET[0])
+    with attention_weights(translator) as weights:
+        translator(SOURCE[:1], TARGET[:1])
+    names = {"encoder": "encoder.{}.attention", "decoder": "decoder.{}.attention"}
+    for kind, name in {**names, "cross": "decoder.{}.cross_attention"}.items():
+        for layer, found in enumerate(maps[kind]):
+            assert np.array_equal(found, weights[name.format(layer)][0])
+        assert len(maps[kind]) == 2

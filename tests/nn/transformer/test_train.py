@@ -260,8 +260,9 @@ def test_options_survive_in_the_config(
 
 def test_the_overview_shows_the_commands(command: Any) -> None:
     for argv in ([], ["--help"]):
-        shown = re.findall(r"^  (\w+)  ", command(*argv).out, re.MULTILINE)
-        assert shown == ["train", "translate", "evaluate"]
+        shown = re.findall(r"^  ([\w-]+)  ", command(*argv).out, re.MULTILINE)
+        looking = ["attention", "next-token"]
+        assert shown == ["train", "translate", "evaluate", *looking]
 
 
 def test_help_explains_every_option(command: Any, capsys: Any) -> None:

@@ -107,8 +107,10 @@ def test_a_single_beam_is_greedy(trained: Path, command: Any) -> None:
 
 def test_a_translation_is_one_line() -> None:
     text = "two\nlines\r\n\nand an end\n"
-    assert line(Translation(text, -0.5, -2.0), False) == "two lines and an end "
-    assert line(Translation(text, -0.5, -2.0), True).startswith("-0.5000\ttwo lines")
+    assert line(Translation(text, -0.5, -2.0, ()), False) == "two lines and an end "
+    assert line(Translation(text, -0.5, -2.0, ()), True).startswith(
+        "-0.5000\ttwo lines"
+    )
 
 
 def test_translations_can_be_cut(trained: Path, command: Any) -> None:

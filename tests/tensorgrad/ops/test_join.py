@@ -13,6 +13,17 @@ from tensorgrad.testing import assert_gradients
 X = np.arange(6.0).reshape(2, 3)
 
 
+# --- joining
+
+
+@pytest.mark.parametrize("op", [tg.concatenate, tg.stack])
+def test_an_axis_without_its_name_is_no_array(op: Any) -> None:
+    for x in (X, Tensor(X)):
+        with pytest.raises(TypeError, match=rf"{op.__name__}\(xs, axis=1\)"):
+            op([x, x], 1)
+    assert tg.stack(Tensor(1.0), 2).tolist() == [1.0, 2.0]
+
+
 # --- cutting
 
 

@@ -19,7 +19,8 @@ const TABLE = 8; // rows and columns, at most
 export function arrayView(array, options = {}) {
   if (!array) return missing(options.name);
   const grid = layout(array);
-  const small = array.data && grid.rows <= TABLE && grid.columns <= TABLE && sizeOf(array.shape);
+  const small =
+    array.data && grid.rows <= TABLE && grid.columns <= TABLE && sizeOf(array.shape);
   const figure = el("figure", { class: `array${options.pick ? " picks" : ""}` });
   figure.append(caption(array, options.name));
   const label = `${options.name ? `${options.name}, ` : ""}${inWords(array)}`;
@@ -28,7 +29,12 @@ export function arrayView(array, options = {}) {
 }
 
 function missing(name) {
-  return el("figure", { class: "array" }, caption(null, name), el("p", { class: "notkept" }, "not kept"));
+  return el(
+    "figure",
+    { class: "array" },
+    caption(null, name),
+    el("p", { class: "notkept" }, "not kept"),
+  );
 }
 
 function caption(array, name) {
@@ -61,7 +67,9 @@ function table(array, { rows, columns, block }, options, label) {
   }
   const cells = [...body.querySelectorAll("td")];
   for (const flat of marked) cells[flat]?.classList.add("marked");
-  checks?.forEach((agrees, flat) => cells[flat]?.classList.add("checked", agrees ? "right" : "wrong"));
+  checks?.forEach((agrees, flat) =>
+    cells[flat]?.classList.add("checked", agrees ? "right" : "wrong"),
+  );
   if (pick) choosable(cells, columns, chosen ?? 0, pick, checks);
   const role = pick && "grid";
   return el("div", { class: "scroll" }, el("table", { "aria-label": label, role }, body));
@@ -72,7 +80,11 @@ function cell(array, flat, most) {
   const kind = Number.isFinite(x) ? (x < 0 ? "negative" : "positive") : "bad";
   const much = Number.isFinite(x) ? (most ? (Math.abs(x) / most) * 38 : 0) : 60;
   const where = array.shape.length ? `${place(flat, array.shape)} = ` : "";
-  const attributes = { class: kind, "--much": `${much.toFixed(1)}%`, title: `${where}${full(x)}` };
+  const attributes = {
+    class: kind,
+    "--much": `${much.toFixed(1)}%`,
+    title: `${where}${full(x)}`,
+  };
   return el("td", attributes, short(x));
 }
 
@@ -95,7 +107,7 @@ function choosable(cells, columns, chosen, pick, checks) {
       const to = moved(event.key, i, columns, cells.length);
       if (to === null || cells.length === 1) return;
       event.preventDefault();
-      if (to !== i) choose(to, true), pick(to);
+      if (to !== i) (choose(to, true), pick(to));
     });
   });
   choose(Math.min(chosen, cells.length - 1), false);

@@ -3,8 +3,11 @@ import { el, replace } from "./dom.js";
 import { numeric, place, short, sizeOf } from "./numbers.js";
 
 const WRAP = 32; // a long vector goes on in the next line
-const WIDE = 340, TALL = 200; // pixels a heatmap takes, at most
-const NEGATIVE = [0, 114, 178], POSITIVE = [224, 123, 0], BAD = [204, 121, 167];
+const WIDE = 340,
+  TALL = 200; // pixels a heatmap takes, at most
+const NEGATIVE = [0, 114, 178],
+  POSITIVE = [224, 123, 0],
+  BAD = [204, 121, 167];
 
 /** Where element or block number i goes: leading axes are rows, the last is columns. */
 export function layout({ shape, data, map }) {
@@ -44,7 +47,11 @@ export function heatmap(array, { rows, columns }, options, label) {
   const size = Math.max(2, Math.min(wide / columns, Math.max(TALL / rows, 4), 20));
   canvas.style.width = `${columns * size}px`;
   canvas.style.height = `${rows * size}px`;
-  const heat = el("div", { class: "heat", tabindex: 0, role: "group", "aria-label": `${label}: arrows read it` }, canvas);
+  const heat = el(
+    "div",
+    { class: "heat", tabindex: 0, role: "group", "aria-label": `${label}: arrows read it` },
+    canvas,
+  );
   const reading = el("div", { class: "reading", "aria-live": "polite" }, summary(array));
   const put = (flat, className) => {
     const at = el("div", { class: className });
@@ -65,7 +72,19 @@ export function heatmap(array, { rows, columns }, options, label) {
     cursor = { flat, at: put(flat, "cursor") };
     replace(reading, meaning(array, flat, rows, columns));
   };
-  pointing(heat, canvas, { rows, columns, count: data.length }, read, pick && array.data ? pick : null);
+  pointing(
+    heat,
+    canvas,
+    { rows, columns, count: data.length },
+    read,
+    pick && array.data ? pick : null,
+  );
+  heat.addEventListener("pointerleave", () => {
+    if (chosen !== undefined && array.data) return read(chosen);
+    cursor?.at.remove();
+    cursor = null;
+    replace(reading, summary(array));
+  });
   heat.addEventListener("keydown", (event) => {
     const to = moved(event.key, cursor?.flat ?? 0, columns, data.length);
     if (to === null) return;

@@ -42,9 +42,9 @@ export function full(x) {
   return String(value);
 }
 
-/** "3 × 2", and nothing for a single number. */
+/** The shape as NumPy writes it, and nothing for a single number. */
 export function shapeText(shape) {
-  return (shape ?? []).map((n) => n.toLocaleString("en")).join(" × ");
+  return shape?.length ? tuple(shape) : "";
 }
 
 /** The shape as NumPy writes it. */
@@ -58,8 +58,8 @@ export function sizeOf(shape) {
 }
 
 /** "1 step", "12,000 steps". */
-export function plural(n, noun) {
-  return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+export function plural(n, noun, several = `${noun}s`) {
+  return `${n.toLocaleString("en")} ${n === 1 ? noun : several}`;
 }
 
 /** A flat, row-major position as one number per axis. */

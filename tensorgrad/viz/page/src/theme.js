@@ -6,11 +6,12 @@ const SUN =
   "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM12 1v3M12 20v3M1 12h3M20 12h3" +
   "M4.2 4.2l2.1 2.1M17.7 17.7l2.1 2.1M4.2 19.8l2.1-2.1M17.7 6.3l2.1-2.1";
 
-const system = matchMedia("(prefers-color-scheme: dark)");
+// Nothing is asked at the top of a file: a worker, which loads it too, has no window.
+const system = () => matchMedia("(prefers-color-scheme: dark)");
 let chosen = null;
 
 export function isDark() {
-  return chosen === null ? system.matches : chosen === "dark";
+  return chosen === null ? system().matches : chosen === "dark";
 }
 
 /** The button that switches between light and dark. */
@@ -27,7 +28,7 @@ export function themeButton() {
     press.title = dark ? "Light colours" : "Dark colours";
     press.setAttribute("aria-label", press.title);
   };
-  system.addEventListener("change", show);
+  system().addEventListener("change", show);
   show();
   return press;
 }

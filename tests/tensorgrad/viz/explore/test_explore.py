@@ -108,6 +108,16 @@ def test_formulas_numbers_and_lines() -> None:
     assert seen.array(to_x["after"]) == 3.0
 
 
+def test_lines_of_libraries_are_told_from_the_program_s_own() -> None:
+    layer = nn.Linear(2, 1, rng=0)
+    seen = Steps(lambda: layer(np.ones((3, 2), np.float32)).sum())
+    first, second, *_ = seen.vertices[seen.titled("linear")["vertex"]]["lines"]
+    assert first["library"]
+    assert first["file"].endswith("layers.py")
+    assert not second["library"]
+    assert second["file"] == __file__
+
+
 def test_the_grad_before_is_added_to() -> None:
     x = leaf(3.0)
     (x * x).backward()

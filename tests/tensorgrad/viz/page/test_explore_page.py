@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from tensorgrad import Tensor
+from tensorgrad.viz.explore import explore
 from tensorgrad.viz.page import Page
 from tests.tensorgrad.viz.page.graphs import HOSTILE, Json, Program, chain, group
 
 Show = Callable[..., Any]
 
 
-def explore(program: Program) -> Page:
+def paged(program: Program) -> Page:
     return Page("explore", program.data(), program.title)
 
 
@@ -100,8 +102,38 @@ def shows_the_numbers(window: Any, data: Json, step: Json) -> None:
         ) == value(step["g"])
 
 
+def test_choosing_an_element_shows_what_it_is_made_of(show: Show) -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
+    bias = Tensor([0.5, 1.5], requires_grad=True)
+
+    def loss() -> Tensor:
+        y = x + bias
+        return (y * y).sum()
+
+    window = show(explore(loss, params={"bias": bias}))
+    while "to bias" not in window.inner_text(".panel"):
+        window.keyboard.press("ArrowRight")
+    card = window.locator(".card", has_text="to bias")
+    assert "sum over axis 0" in card.inner_text()
+    assert formula(card) == "3 + 7 + 11 = 21  at [0]"
+    card.locator("td[tabindex='0']").focus()
+    window.keyboard.press("ArrowRight")
+    assert formula(card) == "7 + 11 + 15 = 33  at [1]"
+    marked = window.locator(".panel .marked").all_inner_texts()
+    assert marked == ["7", "11", "15"]
+    assert "agree" in card.inner_text()
+    assert (
+        window.evaluate("document.activeElement.getAttribute('aria-selected')")
+        == "true"
+    )
+
+
+def formula(card: Any) -> str:
+    return str(card.locator(".numbers").inner_text())
+
+
 def test_the_line_of_the_program_and_its_callers_are_shown(show: Show) -> None:
-    window = show(explore(diamond()))
+    window = show(paged(diamond()))
     program = window.query_selector(".program")
     assert "loss = a * b" in program.inner_text()
     assert "train.py:5" in program.inner_text()
@@ -110,14 +142,14 @@ def test_the_line_of_the_program_and_its_callers_are_shown(show: Show) -> None:
 
 
 def test_states_are_told_apart_by_more_than_colour(show: Show) -> None:
-    window = show(explore(diamond()))
+    window = show(paged(diamond()))
     window.keyboard.press("ArrowRight")
     marks = {mark.text_content() for mark in window.query_selector_all(".node .mark")}
     assert marks == {"✓", "▶", "●", "◐", "○"}
 
 
 def test_a_node_leads_to_its_step_by_mouse_and_by_key(show: Show) -> None:
-    window = show(explore(diamond()))
+    window = show(paged(diamond()))
     window.click(".node:has-text('y') >> nth=0")
     assert heading(window).startswith("y has collected")
     window.keyboard.press("ArrowUp")
@@ -127,7 +159,7 @@ def test_a_node_leads_to_its_step_by_mouse_and_by_key(show: Show) -> None:
 
 
 def test_groups_open_and_close(show: Show) -> None:
-    window = show(explore(folded()))
+    window = show(paged(folded()))
     window.keyboard.press("ArrowRight")
     assert drawn(window)["Block × 2"] == "now"
     assert "copy 2 of 2" in window.inner_text(".panel")
@@ -228,8 +260,8 @@ def test_values_that_are_missing_or_no_numbers_are_named(show: Show) -> None:
 
 
 def test_ten_thousand_nodes_open_and_never_block(show: Show) -> None:
-    page = explore(chain(10_000))
-    window = show(page)
+    window = show(paged(chain(10_000)))
+    assert window.workers  # which lays it out, or the page would hang meanwhile
     assert len(drawn(window)) <= 24
     window.click("text=Open all")
     assert "can be read" in window.inner_text(".status")
@@ -240,12 +272,12 @@ def test_ten_thousand_nodes_open_and_never_block(show: Show) -> None:
 
 
 def test_the_layout_does_without_a_worker(show: Show) -> None:
-    window = show(explore(diamond()), before="delete window.Worker")
+    window = show(paged(diamond()), before="delete window.Worker")
     assert drawn(window).keys() == {"x", "y", "multiply", "add"}
 
 
 def test_a_notebook_s_frame_shows_it(show: Show) -> None:
-    frame = explore(diamond())._repr_html_()
+    frame = paged(diamond())._repr_html_()
     window = show(f"<!doctype html><meta charset=utf-8>{frame}", wait=None)
     inside = window.frame_locator("iframe")
     inside.locator("main[data-ready]").wait_for()
@@ -256,7 +288,7 @@ def test_a_notebook_s_frame_shows_it(show: Show) -> None:
 def test_colours_follow_the_system_until_the_button(
     show: Show, scheme: str, tmp_path: Path
 ) -> None:
-    window = show(explore(diamond()), color_scheme=scheme)
+    window = show(paged(diamond()), color_scheme=scheme)
     background = "getComputedStyle(document.documentElement).backgroundColor"
     dark = window.evaluate(background) == "rgb(20, 21, 23)"
     assert dark == (scheme == "dark")
@@ -266,7 +298,7 @@ def test_colours_follow_the_system_until_the_button(
 
 
 def test_narrow_windows_stack_and_nothing_is_cut_off(show: Show) -> None:
-    window = show(explore(diamond()), viewport={"width": 420, "height": 800})
+    window = show(paged(diamond()), viewport={"width": 420, "height": 800})
     wide = "document.documentElement.scrollWidth"
     assert window.evaluate(wide) <= 420
     graph, panel = (
@@ -276,7 +308,7 @@ def test_narrow_windows_stack_and_nothing_is_cut_off(show: Show) -> None:
 
 
 def test_help_lists_the_keys(show: Show) -> None:
-    window = show(explore(diamond()))
+    window = show(paged(diamond()))
     window.keyboard.press("?")
     assert "next step" in window.inner_text("dialog[open]")
     window.keyboard.press("Escape")

@@ -21,13 +21,25 @@ export function checkView(checks, flat, shape, { what, whole, pick }) {
   }
   const element = many ? `${what}${place(flat, shape)}` : what;
   const verdict = found.agrees
-    ? el("span", { class: "verdict right" }, "✓ agree")
-    : el("span", { class: "verdict wrong" }, "✗ differ");
+    ? el("dd", { class: "verdict right" }, "✓ agree")
+    : el("dd", { class: "verdict wrong" }, "✗ differ");
   const away = Math.abs(Number(found.slope) - Number(found.numeric));
   return el(
-    "div", { class: "check" },
-    el("p", { class: "soft" }, `Nudging ${element} by ±${short(found.step)} changes ${whole} at this rate:`),
-    el("dl", {}, pair("formula", found.slope), pair("measured", found.numeric), pair("difference", Number.isNaN(away) ? "nan" : away), el("div", {}, verdict)),
+    "div",
+    { class: "check" },
+    el(
+      "p",
+      { class: "soft" },
+      `Nudging ${element} by ±${short(found.step)} changes ${whole} at this rate:`,
+    ),
+    el(
+      "dl",
+      {},
+      pair("formula", found.slope),
+      pair("measured", found.numeric),
+      pair("difference", Number.isNaN(away) ? "nan" : away),
+      el("div", {}, el("dt", {}, "they"), verdict),
+    ),
     found.why ? el("p", { class: "why" }, found.why) : null,
     next,
   );
@@ -50,6 +62,8 @@ function nextButton(checks, flat, shape, pick) {
   const order = checks.map(({ index }) => index).sort((a, b) => a - b);
   const next = order.find((index) => index > flat) ?? order[0];
   if (next === flat) return null;
-  const label = `Next checked element, ${place(next, shape)}`;
-  return button(label, `Next checked: ${place(next, shape)}`, () => pick(next), { class: "small" });
+  const label = `Next checked: ${place(next, shape)}`;
+  return button(label, label, () => pick(next), {
+    class: "small",
+  });
 }

@@ -3,7 +3,7 @@ import { button, el, replace } from "../dom.js";
 import { plural } from "../numbers.js";
 import { toggle } from "../shell.js";
 import { Drawing } from "./drawing.js";
-import { Layouter } from "./layout.js";
+import { Layouter } from "./layouter.js";
 import { Model, SYMBOLS } from "./model.js";
 import { orderView } from "./order.js";
 import { section, stepView } from "./panel.js";
@@ -11,7 +11,7 @@ import { sentence } from "./say.js";
 import { Transport } from "./transport.js";
 import { countVisible, LIMIT } from "./visible.js";
 
-const READABLE = 0.55; // a view smaller than this starts at the loss instead
+const READABLE = 0.62; // a view smaller than this follows the steps instead
 
 export class Explorer {
   constructor(data, page, source) {
@@ -38,7 +38,8 @@ export class Explorer {
     page.tools.prepend(this.order.press);
     const view = this.drawing.view;
     const tools = el(
-      "div", { class: "graph-tools noprint" },
+      "div",
+      { class: "graph-tools noprint" },
       button("Zoom in (+)", "+", () => view.zoom(1.25)),
       button("Zoom out (−)", "−", () => view.zoom(0.8)),
       button("Fit (0)", "Fit", () => view.fit()),
@@ -46,23 +47,49 @@ export class Explorer {
       button("Close all groups", "Close all", () => this.closeAll()),
     );
     const legend = el("ul", { class: "legend" }, this.legend());
-    const stage = el("section", { class: "stage", "aria-label": "Graph" }, this.drawing.frame, tools, legend, this.status);
+    const stage = el(
+      "section",
+      { class: "stage", "aria-label": "Graph" },
+      this.drawing.frame,
+      tools,
+      legend,
+      this.status,
+    );
     page.main.className = "explore";
     page.main.append(this.transport.bar, stage, this.panel);
     this.keys();
   }
 
   legend() {
-    const words = { waiting: "waiting", part: "some has arrived", ready: "all has arrived", now: "now", done: "done" };
-    const states = Object.entries(words).map(([state, word]) => el("li", {}, el("span", { "aria-hidden": "true" }, SYMBOLS[state]), ` ${word}`));
+    const words = {
+      waiting: "waiting",
+      part: "some has arrived",
+      ready: "all has arrived",
+      now: "now",
+      done: "done",
+    };
+    const states = Object.entries(words).map(([state, word]) =>
+      el("li", {}, el("span", { "aria-hidden": "true" }, SYMBOLS[state]), ` ${word}`),
+    );
     states.push(el("li", { class: "naive-only" }, "! visited too early"));
-    return [...states, el("li", {}, el("b", { class: "is-value" }, "value"), "  ", el("b", { class: "is-grad" }, "gradient"))];
+    return [
+      ...states,
+      el(
+        "li",
+        {},
+        el("b", { class: "is-value" }, "value"),
+        "  ",
+        el("b", { class: "is-grad" }, "gradient"),
+      ),
+    ];
   }
 
   keys() {
     const { keys } = this.page;
     const { view } = this.drawing;
-    keys.on(["o"], "open or close the group of the step, or of the node in focus", () => this.fold());
+    keys.on(["o"], "open or close the group of the step, or of the node in focus", () =>
+      this.fold(),
+    );
     keys.on(["+"], "zoom in", () => view.zoom(1.25));
     keys.on(["-"], "zoom out", () => view.zoom(0.8));
     keys.on(["0"], "the whole graph", () => view.fit());
@@ -82,7 +109,16 @@ export class Explorer {
     if (!fast) this.page.say(said);
     const actions = { jump: (vertex) => this.jump(vertex), play: (naive) => this.play(naive) };
     const top = this.why ? orderView(model, walk, at, actions) : null;
-    const notes = model.notes?.length ? section("Notes", el("ul", { class: "notes" }, model.notes.map((note) => el("li", {}, note)))) : null;
+    const notes = model.notes?.length
+      ? section(
+          "Notes",
+          el(
+            "ul",
+            { class: "notes" },
+            model.notes.map((note) => el("li", {}, note)),
+          ),
+        )
+      : null;
     const inside = this.panel.contains(document.activeElement);
     replace(this.panel, top, stepView(model, walk, at, actions), notes);
     if (inside) this.panel.focus({ preventScroll: true });
@@ -92,7 +128,10 @@ export class Explorer {
 
   jump(vertex) {
     const at = this.walk.stepOf[vertex];
-    if (at < 0) return this.tell(`${this.model.vertices[vertex].title} collects no gradient, so no step visits it.`);
+    if (at < 0)
+      return this.tell(
+        `${this.model.vertices[vertex].title} collects no gradient, so no step visits it.`,
+      );
     this.transport.pause();
     this.transport.go(at);
   }
@@ -109,7 +148,10 @@ export class Explorer {
     const { vertex } = this.walk.steps[this.transport.index];
     this.walk = naive ? this.model.wrong : this.model.right;
     document.documentElement.classList.toggle("naive-walk", naive);
-    this.transport.over(this.walk.steps.length, naive ? 0 : Math.max(0, this.walk.stepOf[vertex]));
+    this.transport.over(
+      this.walk.steps.length,
+      naive ? 0 : Math.max(0, this.walk.stepOf[vertex]),
+    );
     this.panel.querySelector(".order button")?.focus();
     if (naive) this.transport.toggle();
   }
@@ -121,19 +163,23 @@ export class Explorer {
     else this.turn(item.group);
   }
 
-  turn(group) {
+  turn(group, focus = true) {
     const open = new Set(this.open);
     if (!open.delete(group.id)) open.add(group.id);
-    this.change(open, group);
+    this.change(open, group, focus);
   }
 
   /** `o`: the group in focus; else the closed one that hides the step, or the one around it. */
   fold() {
-    const focused = this.drawing.drawn && document.activeElement?.closest(".graph") ? this.drawing.order.find(({ item }) => item.key === this.drawing.focused)?.item : null;
+    const focused =
+      this.drawing.drawn && document.activeElement?.closest(".graph")
+        ? this.drawing.order.find(({ item }) => item.key === this.drawing.focused)?.item
+        : null;
     const vertex = focused?.vertex ?? this.walk.steps[this.transport.index].vertex;
     const around = this.model.around(vertex);
-    const group = focused?.group ?? around.find(({ id }) => !this.open.has(id)) ?? around.at(-1);
-    if (group) this.turn(group);
+    const group =
+      focused?.group ?? around.find(({ id }) => !this.open.has(id)) ?? around.at(-1);
+    if (group) this.turn(group, Boolean(focused));
     else this.tell("No group is around this node.");
   }
 
@@ -145,16 +191,19 @@ export class Explorer {
     this.change(new Set([this.model.tree.id]), null);
   }
 
-  change(open, group) {
+  change(open, group, focus = false) {
     const count = countVisible(this.model, open);
     if (count > LIMIT && count > countVisible(this.model, this.open)) {
-      return this.tell(`That would draw ${count.toLocaleString("en")} nodes; up to ${LIMIT} can be read. Open some groups only, or close others first.`);
+      return this.tell(
+        `That would draw ${count.toLocaleString("en")} nodes; up to ${LIMIT} can be read. Open some groups only, or close others first.`,
+      );
     }
     this.open = open;
-    this.redraw(false, group);
+    this.redraw(false, group, focus);
   }
 
-  async redraw(first, group = null) {
+  async redraw(first, group = null, focus = false) {
+    const held = focus && this.drawing.onScreen(group.id);
     this.tell("Laying out …");
     try {
       if (!(await this.drawing.draw(this.open))) return;
@@ -164,14 +213,16 @@ export class Explorer {
     }
     const { view } = this.drawing;
     const fits = first || view.fitted ? view.fit(false, READABLE) : true;
-    this.drawing.mark(this.walk, this.transport.index, !fits || !first);
-    if (group) this.drawing.rove(group.id, document.activeElement === document.body);
+    const follow = held ? !this.drawing.hold(group.id, held) : !fits || !first;
+    this.drawing.mark(this.walk, this.transport.index, follow);
+    if (group) this.drawing.rove(group.id, focus);
     this.page.main.dataset.ready = "true";
   }
 
   tell(text) {
     this.status.textContent = text;
     clearTimeout(this.clearing);
-    if (text && !text.startsWith("Laying")) this.clearing = setTimeout(() => this.tell(""), 8000);
+    if (text && !text.startsWith("Laying"))
+      this.clearing = setTimeout(() => this.tell(""), 8000);
   }
 }

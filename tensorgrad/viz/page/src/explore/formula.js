@@ -7,7 +7,17 @@ const TERMS = 4; // of a sum, before "…"
 
 /** The formula, its names coloured. */
 export function formulaText(formula) {
-  return el("code", { class: "formula" }, formula.tokens.map(({ name, text }) => (name ? named(name, name) : text)));
+  return el(
+    "code",
+    { class: "formula" },
+    formula.tokens.map(({ name, text }) => (name ? named(name, name) : text)),
+  );
+}
+
+/** The words of a formula, those among them that are arrays and settings too. */
+export function names({ tokens, code }) {
+  const own = tokens.flatMap(({ name }) => name ?? []);
+  return new Set(own.length ? own : code.match(/\w+/g));
 }
 
 function named(name, text) {
@@ -21,7 +31,9 @@ function written(array) {
   const nest = (axis, from) => {
     if (axis === shape.length) return short(data[from]);
     const step = sizeOf(shape.slice(axis + 1));
-    const parts = Array.from({ length: shape[axis] }, (_, i) => nest(axis + 1, from + i * step));
+    const parts = Array.from({ length: shape[axis] }, (_, i) =>
+      nest(axis + 1, from + i * step),
+    );
     return `[${parts.join(", ")}]`;
   };
   return nest(0, 0);
@@ -38,7 +50,10 @@ export function broadcast(index, shape) {
 /** The indices of `raw` that were summed into element `flat` of the value. */
 export function sources(flat, rawShape, summed) {
   const kept = rawShape.map((_, axis) => axis).filter((axis) => !summed.includes(axis));
-  const rest = unravel(flat, kept.map((axis) => rawShape[axis]));
+  const rest = unravel(
+    flat,
+    kept.map((axis) => rawShape[axis]),
+  );
   const base = new Array(rawShape.length).fill(0);
   kept.forEach((axis, i) => (base[axis] = rest[i]));
   const sizes = summed.map((axis) => rawShape[axis]);
@@ -68,19 +83,34 @@ export function substituted(model, step, sent, formula, flat) {
   if (!formula.pointwise) return wholeArrays(model, step, formula, value);
   const raw = model.array(sent.raw);
   const bare = formula.tokens.map((_, i) => needsNoBrackets(formula.tokens, i));
-  const fill = (index) => el("span", { class: "term" }, formula.tokens.map((token, i) => numberOf(model, step, token, index, bare[i])));
-  const total = value?.data ? el("b", { class: "is-grad" }, ` = ${short(value.data[flat])}`) : null;
-  const where = value && sizeOf(value.shape) > 1 && value.data ? el("span", { class: "soft" }, `  at ${place(flat, value.shape)}`) : null;
-  if (!raw) return el("code", { class: "formula" }, fill(unravel(flat, value.shape)), total, where);
+  const fill = (index) =>
+    el(
+      "span",
+      { class: "term" },
+      formula.tokens.map((token, i) => numberOf(model, step, token, index, bare[i])),
+    );
+  const total = value?.data
+    ? el("b", { class: "is-grad" }, ` = ${short(value.data[flat])}`)
+    : null;
+  const where =
+    value && sizeOf(value.shape) > 1 && value.data
+      ? el("span", { class: "soft" }, `  at ${place(flat, value.shape)}`)
+      : null;
+  if (!raw)
+    return el("code", { class: "formula" }, fill(unravel(flat, value.shape)), total, where);
   const all = sources(flat, raw.shape, sent.summed);
   const terms = all.slice(0, TERMS).flatMap((index, i) => [i ? " + " : "", fill(index)]);
-  const more = all.length > TERMS ? el("span", { class: "soft" }, ` + … ${all.length - TERMS} more`) : null;
+  const more =
+    all.length > TERMS
+      ? el("span", { class: "soft" }, ` + … ${all.length - TERMS} more`)
+      : null;
   return el("code", { class: "formula" }, terms, more, total, where);
 }
 
 /** Whether a negative number at this place reads right as it is. */
 function needsNoBrackets(tokens, i) {
-  const before = tokens[i - 1]?.text ?? "(", after = tokens[i + 1]?.text ?? ")";
+  const before = tokens[i - 1]?.text ?? "(",
+    after = tokens[i + 1]?.text ?? ")";
   return /[(,] *$/.test(before) && !/^ *(\*\*|\.|\[)/.test(after);
 }
 
@@ -98,6 +128,9 @@ function numberOf(model, step, { name, text }, index, bare) {
 }
 
 function wholeArrays(model, step, formula, value) {
+  const result = el("b", { class: "is-grad" }, ` = ${written(value)}`);
+  // Of several lines, the text alone is known: they stand above already.
+  if (!formula.tokens.some(({ name }) => name)) return el("code", { class: "formula" }, result);
   const parts = formula.tokens.map(({ name, text }) => {
     if (text !== undefined) return text;
     const known = step.known[name];
@@ -107,6 +140,5 @@ function wholeArrays(model, step, formula, value) {
     const small = array.data && array.data.length <= WHOLE;
     return named(name, small ? written(array) : `${name} ${tuple(array.shape)}`);
   });
-  const result = el("b", { class: "is-grad" }, ` = ${written(value)}`);
   return el("code", { class: "formula" }, parts, result);
 }

@@ -9,7 +9,7 @@ import { amount } from "./say.js";
 export function mark(drawing, walk, at) {
   const { model, drawn } = drawing;
   for (const node of drawn.nodes.values()) {
-    if (node.item.group) markGroup(model, node, walk, at);
+    if (node.item.group) markGroup(drawing, node, walk, at);
     else markVertex(drawing, node, walk, at);
   }
   const step = walk.steps[at];
@@ -33,31 +33,40 @@ function setState(node, state, says) {
 function markVertex(drawing, node, walk, at) {
   const { model } = drawing;
   const state = walk.state(node.item.vertex, at);
-  const index = walk.gradient(node.item.vertex, at);
-  const array = model.array(index);
-  const incomplete = walk.steps[walk.stepOf[node.item.vertex]]?.complete === false ;
+  const array = walk.gradient(node.item.vertex, at);
+  const incomplete = walk.steps[walk.stepOf[node.item.vertex]]?.complete === false;
   const early = incomplete && (state === "done" || state === "now");
   node.picture.classList.toggle("incomplete", early);
   setState(node, state, array ? `${SAYS[state]}; gradient ${amount(array)}` : SAYS[state]);
   if (state === "done") node.live.mark.textContent = early ? "!" : SYMBOLS.done;
-  if (node.shownGradient === index && node.drawnOnce) return;
-  node.shownGradient = index;
+  if (node.shownGradient === array && node.drawnOnce) return;
+  node.shownGradient = array;
   node.drawnOnce = true;
   const { grad, picture, spot } = node.live;
   if (grad) grad.textContent = array?.data ? short(array.data[0]) : "";
   if (picture) replace(picture, thumb(array, spot.x, spot.y, "of-grad"));
 }
 
-function markGroup(model, node, walk, at) {
-  const { total, done, now } = model.progress(node.item.group, walk, at);
-  const state = !total ? "still" : now ? "now" : done === total ? "done" : done ? "part" : "waiting";
+function markGroup({ model, drawn }, node, walk, at) {
+  const { group, key } = node.item;
+  const { total, done, now } = model.progress(group, walk, at);
+  const share = done === total ? "done" : done ? "part" : "waiting";
+  const state = now ? "now" : total ? share : "still";
   const says = total ? `${done} of ${total} steps done` : SAYS.still;
-  setState(node, state, now ? `${says}, the current step is inside` : says);
+  const copy = now ? model.copyOf(group, walk.steps[at].vertex) : null;
+  const inside = `the current step is inside${copy ? `, ${copy}` : ""}`;
+  const hides = ({ from, to }) => drawn.shown[from] === key && drawn.shown[to] === key;
+  const lost = walk.lostBy(at).filter(hides).length;
+  const losses = lost ? `✗ ${lost.toLocaleString("en")} lost inside` : null;
+  setState(node, state, [says, now && inside, losses].filter(Boolean).join(", "));
+  node.picture.classList.toggle("incomplete", lost > 0);
+  if (state === "done") node.live.mark.textContent = lost ? "!" : SYMBOLS.done;
   node.live.bar.setAttribute("width", total ? (node.live.room * done) / total : 0);
+  if (node.live.size) node.live.size.textContent = losses ?? copy ?? node.face.lines[0];
 }
 
 /** Which drawn link a sent gradient takes, or null if a closed group hides it. */
-function linkOf(drawn, from, { to, slot }) {
+function linkOf(drawn, { from, to, slot }) {
   const [start, end] = [drawn.shown[to], drawn.shown[from]];
   const single = drawn.links.get(`${start}>${end}:${slot}`);
   if (single) return single;
@@ -74,19 +83,15 @@ function markLinks(drawing, walk, at) {
   }
   flow.replaceChildren();
   amounts.replaceChildren();
-  for (const step of walk === model.wrong ? walk.steps.slice(0, at + 1) : walk.steps.slice(at, at + 1)) {
-    const now = step === walk.steps[at];
-    step.sent.forEach((sent, i) => {
-      if (!now && !sent.lost) return;
-      const slot = sent.slot ?? slotOf(model, step, i);
-      const found = linkOf(drawn, step.vertex, { to: sent.to, slot });
-      if (!found) return;
-      found.picture.classList.add("flows");
-      const { line, label } = flowing(found, sent, model.array(sent.value), now);
-      flow.append(line);
-      amounts.append(label);
-      found.label?.classList?.toggle("hidden", Boolean(label));
-    });
+  // What is lost stays to be seen.
+  for (const sent of new Set([...walk.sent[at], ...walk.lostBy(at)])) {
+    const found = linkOf(drawn, sent);
+    if (!found) continue;
+    found.picture.classList.add("flows");
+    const { line, label } = flowing(found, sent, model.array(sent.value), sent.at === at);
+    flow.append(line);
+    amounts.append(label);
+    found.label?.classList?.toggle("hidden", Boolean(label));
   }
 }
 
@@ -101,21 +106,18 @@ function lastUse(model, link, walk) {
   return link.last.get(walk);
 }
 
-/** The argument that the i-th gradient of a naive step belongs to. */
-function slotOf(model, step, i) {
-  const { inputs } = model.vertices[step.vertex];
-  const { to } = step.sent[i];
-  const earlier = step.sent.slice(0, i).filter((sent) => sent.to === to).length;
-  const slots = inputs.map((input, slot) => (input === to ? slot : -1)).filter((slot) => slot >= 0);
-  return slots[earlier] ?? 0;
-}
-
 /** The arrow of a gradient, up against the flow of values, and how much it is. */
 function flowing({ points, middle }, { lost }, array, now) {
   const back = [...points].reverse();
   const kind = lost ? "lost" : "sent";
-  const line = svg("path", { class: `${kind} ${now ? "now" : ""}`, d: curve(back), "marker-end": `url(#${lost ? "lost" : "flow"}-arrow)` });
+  const line = svg("path", {
+    class: `${kind} ${now ? "now" : ""}`,
+    d: curve(back),
+    "marker-end": `url(#${lost ? "lost" : "flow"}-arrow)`,
+  });
   const text = lost ? "✗ lost" : array?.data?.length === 1 ? short(array.data[0]) : "";
-  const label = text ? svg("text", { class: `${kind}-label`, x: middle.x, y: middle.y + 4 }, text) : "";
+  const label = text
+    ? svg("text", { class: `${kind}-label`, x: middle.x, y: middle.y + 4 }, text)
+    : "";
   return { line, label };
 }

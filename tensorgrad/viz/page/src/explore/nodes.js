@@ -8,9 +8,10 @@ const SMALL = '12px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const THUMB = { width: 46, height: 30 };
 const LONGEST = 26; // letters
 
-const pen = document.createElement("canvas").getContext("2d");
+let pen = null;
 
 function widthOf(text, font) {
+  pen ??= document.createElement("canvas").getContext("2d");
   pen.font = font;
   return pen.measureText(text).width;
 }
@@ -24,7 +25,7 @@ export function measure(model, item) {
   const face = item.group ? groupFace(item.group) : vertexFace(model, item.vertex);
   const texts = face.lines.map((line) => widthOf(line, SMALL));
   const title = widthOf(face.title, TITLE) + (item.group ? 42 : 24);
-  const body = { none: 0, number: 92, array: 2 * THUMB.width + 8, bar: 60 }[face.body];
+  const body = { none: 0, number: 124, array: 2 * THUMB.width + 8, bar: 60 }[face.body];
   const width = Math.max(64, title, body, ...texts) + 20;
   const tall = { none: 0, number: 20, array: THUMB.height + 8, bar: 12 }[face.body];
   return { ...face, width, height: 30 + 16 * face.lines.length + tall };
@@ -40,14 +41,16 @@ function vertexFace(model, vertex) {
   return { title: clip(title), kind, lines, body, array };
 }
 
-export function groupTitle(group) {
-  return group.label || `${plural(group.nodes, "node")}`;
+export function groupTitle({ label, title, count, nodes }) {
+  if (label) return label;
+  if (count > 1) return title ? `${title} × ${count}` : `${count} copies`;
+  return plural(nodes, "node");
 }
 
 function groupFace(group) {
   const size = plural(group.nodes, "node");
   const numbers = group.parameters ? `${plural(group.parameters, "parameter")}` : null;
-  const lines = [group.label ? size : null, numbers].filter(Boolean);
+  const lines = [groupTitle(group) === size ? null : size, numbers].filter(Boolean);
   return { title: clip(groupTitle(group), 34), kind: "group", lines, body: "bar" };
 }
 
@@ -57,31 +60,72 @@ export function nodePicture(item, face) {
   const [left, top] = [-width / 2, -height / 2];
   const sheet = (offset) =>
     svg("rect", {
-      class: "sheet", x: left + offset, y: top + offset, width, height,
+      class: "sheet",
+      x: left + offset,
+      y: top + offset,
+      width,
+      height,
       rx: face.kind === "op" ? 9 : face.kind === "group" ? 5 : 1,
     });
   const sheets = item.group?.count > 1 ? [sheet(8), sheet(4)] : [];
   const mark = svg("text", { class: "mark", x: left + 10, y: top + 20 });
   const title = svg("text", { class: "title", x: left + 26, y: top + 20 }, face.title);
-  const more = face.kind === "group" ? svg("text", { class: "more", x: -left - 10, y: top + 20, "text-anchor": "end" }, "+") : "";
+  const more =
+    face.kind === "group"
+      ? svg("text", { class: "more", x: -left - 10, y: top + 20, "text-anchor": "end" }, "+")
+      : "";
   const lines = face.lines.map((line, i) =>
     svg("text", { class: "detail", x: left + 10, y: top + 37 + 16 * i }, line),
   );
-  const parts = [...sheets, svg("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 12 }), sheet(0), mark, title, more, ...lines];
+  const parts = [
+    ...sheets,
+    svg("rect", {
+      class: "halo",
+      x: left - 5,
+      y: top - 5,
+      width: width + 10,
+      height: height + 10,
+      rx: 12,
+    }),
+    sheet(0),
+    mark,
+    title,
+    more,
+    ...lines,
+  ];
   const body = bodyPicture(face, left, top + 30 + 16 * face.lines.length);
-  return { parts: [...parts, ...body.parts], mark, ...body.live };
+  return { parts: [...parts, ...body.parts], mark, size: lines[0], ...body.live };
 }
 
 function bodyPicture(face, left, top) {
   if (face.body === "bar") {
-    const full = svg("rect", { class: "track", x: left + 10, y: top, width: face.width - 20, height: 5, rx: 2.5 });
-    const bar = svg("rect", { class: "bar", x: left + 10, y: top, width: 0, height: 5, rx: 2.5 });
+    const full = svg("rect", {
+      class: "track",
+      x: left + 10,
+      y: top,
+      width: face.width - 20,
+      height: 5,
+      rx: 2.5,
+    });
+    const bar = svg("rect", {
+      class: "bar",
+      x: left + 10,
+      y: top,
+      width: 0,
+      height: 5,
+      rx: 2.5,
+    });
     return { parts: [full, bar], live: { bar, room: face.width - 20 } };
   }
   if (face.body === "number") {
     const value = face.array?.data ? short(face.array.data[0]) : "–";
     const shown = svg("text", { class: "value", x: left + 10, y: top + 11 }, value);
-    const grad = svg("text", { class: "grad", x: -left - 10, y: top + 11, "text-anchor": "end" });
+    const grad = svg("text", {
+      class: "grad",
+      x: -left - 10,
+      y: top + 11,
+      "text-anchor": "end",
+    });
     const parts = face.kind === "input" ? [shown] : [shown, grad];
     return { parts, live: { grad: face.kind === "input" ? null : grad } };
   }

@@ -1,9 +1,11 @@
 // All about one step: the op, the line of the program, what arrives and what is sent.
 import { arrayView } from "../arrays.js";
 import { add, el, replace } from "../dom.js";
+import { plural } from "../numbers.js";
 import { checked, checkView } from "./check.js";
-import { needed } from "./formula.js";
+import { names, needed } from "./formula.js";
 import { naiveSentView, sentView } from "./sent.js";
+import { groupTitle } from "./nodes.js";
 import { sentence } from "./say.js";
 
 /** `actions.jump(vertex)` goes to the step of a vertex. */
@@ -11,44 +13,81 @@ export function stepView(model, walk, at, actions) {
   const step = walk.steps[at];
   const vertex = model.vertices[step.vertex];
   const op = model.ops[vertex.op];
-  const lead = el("div", { class: "lead" }, el("p", { class: "soft" }, `Step ${at + 1} of ${walk.steps.length.toLocaleString("en")}`), el("h2", {}, sentence(model, walk, at)));
-  return [lead, whereView(model, step.vertex), opView(vertex, op), programView(vertex), ...numbersView(model, step, actions)];
+  const lead = el(
+    "div",
+    { class: "lead" },
+    el("p", { class: "soft" }, `Step ${at + 1} of ${walk.steps.length.toLocaleString("en")}`),
+    el("h2", {}, sentence(model, walk, at)),
+  );
+  return [
+    lead,
+    whereView(model, step.vertex),
+    opView(vertex, op),
+    programView(vertex),
+    ...numbersView(model, step, actions),
+  ];
 }
 
 function whereView(model, vertex) {
-  const path = model.around(vertex).map(({ label, home }) => {
-    const copies = home?.kind === "repeat" ? home.children : null;
-    return copies;
-  });
-  const names = model.around(vertex).map((group, i) => {
-    const home = path[i];
-    const copy = home ? `, copy ${home.indexOf(group) + 1} of ${home.length}` : "";
-    return `${group.label || "a stretch"}${copy}`;
+  const names = model.around(vertex).map((group) => {
+    const copy = model.copyOf(group, vertex);
+    return copy ? `${groupTitle(group)} (${copy})` : groupTitle(group);
   });
   return names.length ? el("p", { class: "soft path" }, `in ${names.join(" › ")}`) : null;
 }
 
 function opView(vertex, op) {
-  const details = vertex.details.length ? el("span", { class: "soft" }, ` ${vertex.details.join(", ")}`) : null;
+  const details = vertex.details.length
+    ? el("span", { class: "soft" }, ` ${vertex.details.join(", ")}`)
+    : null;
   if (!op) {
-    const what = vertex.kind === "leaf" ? "A leaf: gradients end here, and are added to its .grad." : "An input that collects no gradient.";
+    const what =
+      vertex.kind === "leaf"
+        ? "A leaf: gradients end here, and are added to its .grad."
+        : "An input that collects no gradient.";
     return el("p", { class: "op" }, what, details);
   }
   return el(
-    "div", { class: "op" },
+    "div",
+    { class: "op" },
     el("p", {}, el("b", {}, vertex.op), details, " ", el("span", {}, op.doc)),
-    op.smooth && op.smooth !== "everywhere" ? el("p", { class: "soft" }, `Smooth ${op.smooth}. ${op.kinks}`) : null,
+    op.smooth && op.smooth !== "everywhere"
+      ? el(
+          "p",
+          { class: "soft" },
+          `Smooth: ${[op.smooth, op.kinks].filter(Boolean).join("; ")}`,
+        )
+      : null,
     op.where ? el("p", { class: "soft source" }, el("code", {}, op.where)) : null,
   );
 }
 
 function programView({ lines }) {
   if (!lines.length) return null;
-  const [first, ...callers] = lines;
-  const line = ({ file, number, code }) => [el("span", { class: "soft at" }, `${file}:${number}`), el("pre", {}, code)];
+  // The innermost line of the user's own; of a library's, where there is none.
+  const first = lines.find(({ library }) => !library) ?? lines[0];
+  const others = lines.filter((line) => line !== first);
+  const line = ({ file, number, code }) => [
+    el(
+      "span",
+      { class: "soft at", title: file },
+      `${file.split(/[\\/]/).slice(-2).join("/")}:${number}`,
+    ),
+    el("pre", {}, code),
+  ];
   return el(
-    "div", { class: "program" }, el("h3", {}, "Your program"), line(first),
-    callers.length ? el("details", {}, el("summary", {}, `called from ${callers.length === 1 ? "one place" : `${callers.length} places`}`), callers.map(line)) : null,
+    "div",
+    { class: "program" },
+    el("h3", {}, "In your program"),
+    line(first),
+    others.length
+      ? el(
+          "details",
+          {},
+          el("summary", {}, `all ${lines.length} lines that ran, the op's call first`),
+          lines.map(line),
+        )
+      : null,
   );
 }
 
@@ -57,10 +96,17 @@ function numbersView(model, step, actions) {
   const arriving = el("div", {});
   const known = el("div", { class: "row wrap" });
   const g = model.array(step.g);
-  const others = Object.entries(step.known ?? {}).filter(([name]) => name !== "g" && used(model, step, name));
+  const others = Object.entries(step.known ?? {}).filter(
+    ([name]) => name !== "g" && used(model, step, name),
+  );
   const draw = (marks = {}) => {
     replace(arriving, arrayView(g, { name: "g", marked: marks.g }));
-    replace(known, others.map(([name, index]) => knownView(model, called(model, step, name), index, marks[name])));
+    replace(
+      known,
+      others.map(([name, index]) =>
+        knownView(model, called(model, step, name), index, marks[name]),
+      ),
+    );
   };
   draw();
   const chose = (sent) => (flat) => {
@@ -68,7 +114,11 @@ function numbersView(model, step, actions) {
     const value = model.array(sent.value);
     if (formula?.pointwise && value?.data) draw(marksOf(model, step, sent, flat));
   };
-  const cards = step.sent.map((sent) => sent.lost !== undefined ? naiveSentView(model, sent, actions) : sentView(model, step, sent, { ...actions, chose: chose(sent) }));
+  const cards = step.sent.map((sent) =>
+    sent.lost !== undefined
+      ? naiveSentView(model, sent, actions)
+      : sentView(model, step, sent, { ...actions, chose: chose(sent) }),
+  );
   const parts = [section("The gradient that arrives", arriving)];
   if (others.length && cards.length) parts.push(section("What the formulas use", known));
   parts.splice(0, 2, el("div", { class: "pair" }, parts.slice(0, 2)));
@@ -80,7 +130,9 @@ function numbersView(model, step, actions) {
 /** Whether a formula of this step has the name in it. */
 function used(model, step, name) {
   const formulas = model.ops[model.vertices[step.vertex].op]?.formulas ?? {};
-  return step.sent.some(({ formula }) => formulas[formula]?.tokens.some((token) => token.name === name));
+  return step.sent.some(
+    ({ formula }) => formulas[formula] && names(formulas[formula]).has(name),
+  );
 }
 
 function marksOf(model, step, sent, flat) {
@@ -102,7 +154,12 @@ function called(model, { vertex }, name) {
 
 function knownView(model, name, index, marked) {
   if (typeof index === "string") {
-    return el("figure", { class: "array" }, el("figcaption", {}, el("b", {}, name)), el("code", {}, index));
+    return el(
+      "figure",
+      { class: "array" },
+      el("figcaption", {}, el("b", {}, name)),
+      el("code", {}, index),
+    );
   }
   return arrayView(model.array(index), { name, marked, wide: 150 });
 }
@@ -115,13 +172,29 @@ function gradView(model, { grad, checks, vertex }) {
   let chosen = checks?.[0]?.index ?? 0;
   const pick = (flat) => {
     chosen = flat;
-    if (checks) replace(check, checkView(checks, flat, after?.shape ?? [], { what: title, whole: "the loss", pick: choose }));
+    if (checks)
+      replace(
+        check,
+        checkView(checks, flat, after?.shape ?? [], {
+          what: title,
+          whole: "the loss",
+          pick: choose,
+        }),
+      );
   };
   const choose = (flat) => (pick(flat), draw());
   const draw = () => {
-    const before = grad.before === null ? el("p", { class: "notkept" }, "before: none") : arrayView(model.array(grad.before), { name: "before", wide: 150 });
+    const before =
+      grad.before === null
+        ? el("p", { class: "notkept" }, "before: none")
+        : arrayView(model.array(grad.before), { name: "before", wide: 150 });
     const options = checks ? { pick, chosen, checks: checked(checks) } : {};
-    replace(flow, before, el("span", { class: "sign", "aria-hidden": "true" }, "→"), arrayView(after, { name: "after", wide: 190, ...options }));
+    replace(
+      flow,
+      before,
+      el("span", { class: "sign", "aria-hidden": "true" }, "→"),
+      arrayView(after, { name: "after", wide: 190, ...options }),
+    );
   };
   choose(chosen);
   return section(`${title}.grad`, flow, check);
@@ -130,4 +203,3 @@ function gradView(model, { grad, checks, vertex }) {
 export function section(title, ...children) {
   return add(el("section", { class: "part" }, el("h3", {}, title)), children);
 }
-

@@ -1,12 +1,12 @@
 // Each step in one sentence.
-import { plural, shapeText, short, sizeOf } from "../numbers.js";
+import { plural, short, sizeOf } from "../numbers.js";
 
 /** An array in a sentence: a number, or "a 3 × 2 gradient". */
 export function amount(array) {
   if (!array) return "a gradient";
   if (array.data && sizeOf(array.shape) === 1) return short(array.data[0]);
   if (array.shape.length < 2) return `a gradient of ${plural(sizeOf(array.shape), "number")}`;
-  return `a ${shapeText(array.shape)} gradient`;
+  return `a ${array.shape.join(" × ")} gradient`;
 }
 
 function listed(parts) {
@@ -41,15 +41,18 @@ export function sentence(model, walk, at) {
 function leaf(model, { grad, complete }, title, g) {
   if (complete === false) return `${title} is visited with ${g}, only a part of its gradient.`;
   if (!grad) return `${title} has collected ${g}.`;
-  if (grad.before === null) return `${title} has collected all of its gradient: its .grad is now ${g}.`;
+  if (grad.before === null)
+    return `${title} has collected all of its gradient: its .grad is now ${g}.`;
   const [before, after] = [grad.before, grad.after].map((index) => amount(model.array(index)));
   return `${title} has collected ${g}: its .grad goes from ${before} to ${after}.`;
 }
 
 /** A vertex for a screen reader. */
 export function named(model, vertex) {
-  const { title, kind, shape } = model.vertices[vertex];
+  const { title, kind, shape, value } = model.vertices[vertex];
+  const array = model.array(value);
+  const single = array?.data?.length === 1 ? `, value ${short(array.data[0])}` : "";
   const what = { op: "op", leaf: "leaf", input: "input" }[kind];
   const size = shape?.length ? `, shape ${shape.join(" by ")}` : "";
-  return `${title}, ${what}${size}`;
+  return `${title}, ${what}${size}${single}`;
 }

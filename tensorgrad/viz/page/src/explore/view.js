@@ -1,8 +1,11 @@
 // Panning and zooming a drawing: drag, wheel, two fingers, and the view that follows.
 import { still } from "../theme.js";
 
-const SMALLEST = 0.08, LARGEST = 2.5;
-const TOP = 44, BOTTOM = 34; // pixels that buttons and the legend cover
+const SMALLEST = 0.03,
+  LARGEST = 2.5,
+  COMFORTABLE = 0.9; // where the whole would be too small to read
+const TOP = 44,
+  BOTTOM = 34; // pixels that buttons and the legend cover
 
 export class View {
   /** `frame` is the svg element, `layer` the group inside of it that moves. */
@@ -37,7 +40,7 @@ export class View {
     const { width, height: all } = this.box;
     const height = all - TOP - BOTTOM;
     const scale = Math.min(width / this.size.width, height / this.size.height, 1.15);
-    this.scale = Math.max(scale, least);
+    this.scale = scale < least ? COMFORTABLE : Math.max(scale, SMALLEST);
     this.x = (width - this.size.width * this.scale) / 2;
     this.y = TOP + (height - this.size.height * this.scale) / 2;
     this.fitted = scale >= least;
@@ -59,8 +62,10 @@ export class View {
   /** Bring a place of the drawing into sight; to the middle if it was far outside. */
   follow({ x, y }, smooth = true) {
     const { width, height } = this.box;
-    const left = this.x + x * this.scale, top = this.y + y * this.scale;
-    const roomX = Math.min(150, width / 3), roomY = Math.min(120, height / 3);
+    const left = this.x + x * this.scale,
+      top = this.y + y * this.scale;
+    const roomX = Math.min(150, width / 3),
+      roomY = Math.min(120, height / 3);
     const near = (at, room, most) => {
       if (at < -most || at > 2 * most) return most / 2;
       return Math.min(Math.max(at, room), most - room);
@@ -95,12 +100,16 @@ export class View {
 
   pinch(other, before, now) {
     const apart = (a) => Math.hypot(a.x - other.x, a.y - other.y) || 1;
-    this.zoom(apart(now) / apart(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+    this.zoom(apart(now) / apart(before), {
+      x: (now.x + other.x) / 2,
+      y: (now.y + other.y) / 2,
+    });
   }
 
   wheel(event) {
-    // On a narrow window the page itself scrolls, so there zooming takes Ctrl.
-    if (!event.ctrlKey && matchMedia("(max-width: 899px)").matches) return;
+    // A narrow window scrolls, and so does what a frame is in: there zooming takes Ctrl.
+    const scrolls = matchMedia("(max-width: 899px)").matches || window.parent !== window;
+    if (scrolls && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const pace = event.deltaMode ? 0.05 : 0.0015;
     this.zoom(Math.exp(-event.deltaY * pace), { x: event.clientX, y: event.clientY });

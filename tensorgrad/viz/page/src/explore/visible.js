@@ -4,7 +4,9 @@ export const LIMIT = 300; // drawn nodes: beyond, no layout can be read
 
 /** The items drawn while the groups in `open` (ids) are open. */
 export function visible(model, open) {
-  const items = [], boxes = [], shown = new Array(model.vertices.length);
+  const items = [],
+    boxes = [],
+    shown = new Array(model.vertices.length);
   const stack = [[model.tree, null]];
   while (stack.length) {
     const [group, box] = stack.pop();
@@ -32,7 +34,8 @@ function links(model, shown) {
       if (start === null || shown[start] === shown[end]) return;
       const single = shown[start] === `v${start}` && shown[end] === `v${end}`;
       const key = `${shown[start]}>${shown[end]}${single ? `:${slot}` : ""}`;
-      if (!found.has(key)) found.set(key, { key, from: shown[start], to: shown[end], uses: [] });
+      if (!found.has(key))
+        found.set(key, { key, from: shown[start], to: shown[end], uses: [] });
       found.get(key).uses.push({ start, end, slot });
     });
   });
