@@ -63,6 +63,12 @@ def test_every_page_is_in_one_table_of_contents() -> None:
     assert len(listed) == len(set(listed))
 
 
+@pytest.mark.parametrize("page", pages())
+def test_links_have_a_text(page: str) -> None:
+    """Sphinx would put the title of the page there; GitHub shows nothing."""
+    assert "[](" not in text_of(page)
+
+
 def is_notebook(page: str) -> bool:
     """Whether the build runs its cells."""
     return "file_format: mystnb" in text_of(page).partition("\n---\n")[0]
