@@ -10,7 +10,7 @@ import numpy as np
 from .errors import AnomalyError
 
 if TYPE_CHECKING:
-    from .graph import Node
+    from .graph import Node, Send
 
 
 def check_forward(node: Node, inputs: Iterable[Any], out: Any) -> None:
@@ -22,17 +22,22 @@ def check_forward(node: Node, inputs: Iterable[Any], out: Any) -> None:
         )
 
 
-def check_backward(node: Node, g: Any, gradients: Iterable[Any]) -> None:
-    """Raise if a finite gradient arrived and one that is not leaves."""
-    if _first_bad(g) is not None:
-        return
-    for i, gx in enumerate(gradients):
+def checking(node: Node, g: Any, send: Send) -> Send:
+    """`send`, for a node's gradients: an error if a finite g gives one that is not."""
+    inputs = list(range(len(node.parents)))
+
+    def checked(parent: Node, gx: Any) -> None:
+        i = next(i for i in inputs if node.parents[i] is parent)
+        inputs.remove(i)  # x * x sends to x twice
         if (bad := _first_bad(gx)) is not None:
             where = node.trace or "an unknown line: run the forward under it too"
             raise AnomalyError(
                 f"the derivative of {node.op.name} for input {i} gave {bad} from a "
                 f"finite gradient; the op was called at {where}"
             )
+        send(parent, gx)
+
+    return checked if _first_bad(g) is None else send
 
 
 def _first_bad(x: Any) -> str | None:

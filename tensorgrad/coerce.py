@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from typing import Any
 
@@ -13,8 +14,12 @@ from .graph import Variable
 PLAIN = frozenset({bool, int, float, str, type(None)})  # constants as they are
 
 
-def constant(x: Any) -> Any:
-    """A setting without Tensors and NumPy scalars, inside a tuple or a slice too."""
+def constant(x: Any, *, own: bool = False) -> Any:
+    """A setting without Tensors and NumPy scalars, inside a tuple or a slice too.
+
+    If it is to be its `own`, with copies of the user's arrays and lists, which can
+    change later.
+    """
     if isinstance(x, Variable):
         if x.node is not None:
             raise GraphError("a setting has no derivative: detach() the Tensor first")
@@ -22,10 +27,14 @@ def constant(x: Any) -> Any:
     if type(x) is tuple:
         if PLAIN.issuperset(map(type, x)):  # most are: shapes and axes
             return x
-        return tuple([constant(part) for part in x])
-    if type(x) is slice:  # its bounds may be arrays, which can change later
+        return tuple([constant(part, own=own) for part in x])
+    if type(x) is slice:
         bounds = x.start, x.stop, x.step
+        if PLAIN.issuperset(map(type, bounds)):
+            return x
         return slice(*[b if b is None else operator.index(b) for b in bounds])
+    if own and isinstance(x, np.ndarray | list):
+        return copy.deepcopy(x)
     return x.item() if isinstance(x, np.generic) else x
 
 

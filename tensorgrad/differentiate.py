@@ -36,13 +36,12 @@ def backward(
     Adding to `.grad` is not for several threads at once: those that share parameters
     take their gradients from `grad`, and one of them sums.
     """
-    for node, g, gradients in walk(
+    for node, g in walk(
         [seed(output, gradient, create_graph)],
         retain_graph=retain_graph or create_graph,
         create_graph=create_graph,
     ):
-        del gradients  # held until the next step, it would make them look shared
-        tensor = node.tensor() if node.tensor is not None else None
+        tensor = node.tensor and node.tensor()
         if tensor is not None:
             old, new = tensor._grad, kept(node, g)
             tensor._grad = new if old is None else add(old, new)
@@ -69,8 +68,9 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
                 f"backward of a tensor of shape {node.shape} needs a gradient of that "
                 "shape: only a single element can start from 1. Sum it first?"
             )
-        gradient = np.ones(node.shape, node.dtype)
-    if not isinstance(gradient, Variable):
+        # np.ones takes 0.5 us more
+        gradient = wrap(np.array(1, node.dtype).reshape(node.shape))
+    elif not isinstance(gradient, Variable):
         gradient = wrap(np.array(gradient, node.dtype))
     if gradient._data.dtype != node.dtype:
         gradient = gradient.astype(node.dtype)
@@ -149,17 +149,14 @@ def flow(
 
     With `within`, only those nodes are visited, such as `leading_to` gives.
     """
-    found: dict[Node, Any] = {}
-    for node, g, gradients in walk(
+    steps = walk(
         [(node, g) for node, g in seeds if within is None or node in within],
+        targets,
         retain_graph=retain_graph,
         create_graph=create_graph,
         within=within,
-    ):
-        del gradients  # held until the next step, it would make them look shared
-        if node in targets:
-            found[node] = g
-        del g
+    )
+    found: dict[Node, Any] = dict(steps)
     for node in found:  # an interior node's gradient may have gone elsewhere too
         if create_graph:
             found[node] = again(found[node])

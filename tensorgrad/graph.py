@@ -13,33 +13,38 @@ comes for free: a node is always created after its parents, so the walk takes
 the newest node first. Without hooks, freeing and the reuse of memory, it is
 
     arrived = {output: 1.0}
+
+    def send(parent, gx):
+        arrived[parent] = arrived.get(parent, 0) + gx
+
     while arrived:
         node = max(arrived, key=lambda node: node.order)
         g = arrived.pop(node)
-        for parent, gx in zip(node.parents, node.op.gradients(node, g, node.parents)):
-            arrived[parent] = arrived.get(parent, 0) + gx
+        if node.op is None:  # a leaf
+            yield node, g
+        else:
+            node.op.backward(node, g, node.parents, send)
 
 In the example z sends g to y and to x; then y sends g * x to x, twice; and x, the
 oldest, has 1 + 2 x.
 
 Who owns a gradient? An op may send one array to two parents, or send on the very g
 that it received. So adding in place is safe only for an array that nothing but
-`arrived` holds. The reference count knows, if nobody keeps a name for the array:
-hence the names that are cleared below, and in the loops that consume the walk. One
-forgotten would cost a copy, never a wrong number.
+`arrived` holds. The reference count knows. A name that somebody keeps for the array
+costs a copy, never a wrong number.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Container, Generator
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .anomaly import check_backward
+from .anomaly import checking
 from .errors import GraphError, MutationError, ShapeError
 from .memory import alone
 from .mode import ANOMALY, ON, recording, set_mode
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from .tracing import Trace
 
 next_order = count(1).__next__
+Send = Callable[["Node", Any], None]  # to a parent, its gradient
 
 
 class Node:
@@ -128,67 +134,59 @@ def leaf(tensor: Variable) -> Node:
 
 def walk(
     seeds: list[tuple[Node, Any]],
+    wanted: Container[Node] | None = None,
     *,
     retain_graph: bool = False,
     create_graph: bool = False,
     within: set[Node] | None = None,
-) -> Generator[tuple[Node, Any, Sequence[Any]], None, None]:
-    """Yield (node, its gradient g, the gradients of its parents), newest first.
+) -> Generator[tuple[Node, Any], None, None]:
+    """Yield (node, its gradient) for the nodes `wanted`, newest first.
 
-    `seeds` are the nodes to start from, each with its gradient. With `within`, only
-    those nodes are visited. Gradients are arrays; Tensors under `create_graph`,
-    where the formulas that compute them are recorded like any other op. A leaf's
-    gradient is an array that nothing else can see.
+    If no others are named, those that fill a `.grad`. `seeds` are the nodes to start
+    from, each with its gradient. With `within`, only those nodes are visited. Gradients
+    are arrays; Tensors under `create_graph`, where the formulas that compute them are
+    recorded like any other op. A leaf's gradient is an array that nothing else can see.
     """
-    nodes: dict[int, Node] = {}
-    arrived: dict[int, Any] = {}  # order -> the gradient so far
-    waiting: list[int] = []  # a heap of -order: the newest comes out first
-    parents, gradients = zip(*seeds, strict=True) if seeds else ((), ())
-    del seeds
+    arrived: dict[Node, Any] = {}  # the gradient so far
+    waiting: list[tuple[int, Node]] = []  # a heap by -order: the newest comes out first
+
+    def send(parent: Node, gx: Any) -> None:
+        if parent not in arrived:
+            arrived[parent] = gx
+            heappush(waiting, (-parent.order, parent))
+        elif alone(arrived[parent]):
+            arrived[parent] += gx
+        else:  # x + x sends one array to both parents: it must stay what it is
+            arrived[parent] = add(arrived[parent], gx)
+
+    while seeds:  # emptied, so that nothing but `arrived` holds the gradients
+        send(*seeds.pop(0))
     suspicious = recording() == ANOMALY
-    while True:
-        # 1. Deliver the gradients to the parents.
-        for i, parent in enumerate(parents):  # a zip of both takes 70 ns more
-            gx = gradients[i]
-            if gx is None or parent is None:
-                continue
-            order = parent.order
-            if order not in arrived:
-                nodes[order], arrived[order] = parent, gx
-                heappush(waiting, -order)
-            elif alone(arrived[order]):
-                arrived[order] += gx
-            else:  # x + x sends one array to both parents: it must stay what it is
-                arrived[order] = add(arrived[order], gx)
-        parent = gx = parents = gradients = None  # type: ignore[assignment]
-        # 2. Take the newest node: all of its gradient has arrived.
-        if not waiting:
-            return
-        order = -heappop(waiting)
-        node = nodes.pop(order)
-        if node.op is None and not create_graph and not alone(arrived[order]):
-            arrived[order] = np.array(arrived[order])
-        g = arrived.pop(order)
+    while waiting:
+        # 1. Take the newest node: all of its gradient has arrived.
+        _, node = heappop(waiting)
+        if node.op is None and not create_graph and not alone(arrived[node]):
+            arrived[node] = np.array(arrived[node])
+        g = arrived.pop(node)
         if node.hooks:
             g = run_hooks(node, g, create_graph)
-        # 3. Differentiate its op.
+        if node.tensor is not None if wanted is None else node in wanted:
+            yield node, g
         if node.op is None:
-            parents = gradients = ()
+            continue
+        # 2. Differentiate its op: it sends the gradients to the parents.
+        if node.saved is None:
+            raise freed(node)
+        parents = node.parents
+        if within is not None:
+            parents = tuple([p if p in within else None for p in parents])
+        to = checking(node, g, send) if suspicious else send
+        if create_graph:
+            node.op.recorded_backward(node, g, parents, to)
         else:
-            parents = node.parents
-            if node.saved is None:
-                raise freed(node)
-            if within is not None:
-                parents = tuple([p if p in within else None for p in parents])
-            if create_graph:
-                gradients = node.op.recorded_gradients(node, g, parents)
-            else:
-                gradients = node.op.gradients(node, g, parents)
-            if suspicious:
-                check_backward(node, g, gradients)
-        # 4. Hand the step over, then let go of what the node saved.
-        yield node, g, gradients
-        if node.op is not None and not retain_graph:
+            node.op.backward(node, g, parents, to)
+        # 3. Let go of what it saved.
+        if not retain_graph:
             node.parents, node.saved = (), None
 
 

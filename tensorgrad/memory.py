@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+ndarray = np.ndarray
 _count = getattr(sys, "getrefcount", lambda x: sys.maxsize)  # PyPy has no counts
 
 
@@ -31,7 +32,5 @@ def alone(array: Any) -> bool:
     would be a second holder.
     """
     return (
-        type(array) is np.ndarray
-        and array.base is None
-        and _count(array) <= _ONE_HOLDER
+        type(array) is ndarray and array.base is None and _count(array) <= _ONE_HOLDER
     )

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
+INTEGER = (int, np.integer)
+
+
 class Methods(Writable):
     """Operators, and methods with NumPy's names and positions."""
 
@@ -200,4 +203,4 @@ for _name, _method in vars(Methods).items():
 
 def _spread(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """(2, 3) from either f(2, 3) or f((2, 3)), as NumPy's methods take both."""
-    return tuple(args[0]) if len(args) == 1 and not np.isscalar(args[0]) else args
+    return args if len(args) != 1 or isinstance(args[0], INTEGER) else tuple(args[0])

@@ -21,7 +21,7 @@ definition, which documents the kernel, tests it, and is what is differentiated
 when its derivative has to be recorded.
 
 Both make an `Op` and return its `call`, a plain function built by call.py. The walk
-asks the op's `gradients`.
+asks for the op's `backward`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,7 +37,7 @@ import numpy as np
 from . import call
 from .differentiate import grad
 from .errors import DefinitionError, GraphError, ShapeError
-from .graph import Node, wrap
+from .graph import Node, Send, wrap
 from .mode import ON, recording, set_mode
 
 REGISTRY: dict[str, Op] = {}
@@ -89,8 +90,8 @@ class Op:
         self.rules: tuple[Any, ...] = (None,)  # a Rule each; () where none has one
         self.joint = False  # whether one rule gives the gradients of all inputs
         self.names: tuple[str, ...] = ()
-        self.extras: tuple[str, ...] = ()  # the settings and shapes among `names`
-        self.plain = True  # whether `names` are the inputs and the output alone
+        self.stats: tuple[str, ...] = ()
+        self.shapes: dict[str, int] = {}  # those among `names`, and of which input
         self.keep = call.Keep(self)
         self.call: Callable[..., Any]  # the public function; _function sets it
         if REGISTRY.setdefault(self.name, self) is not self:
@@ -124,9 +125,9 @@ class Op:
 
     def _compile(self, stats: tuple[str, ...] = ()) -> None:
         """Check the names that formulas ask for, and turn them into positions."""
-        shapes = [f"{name}_shape" for name in self.inputs]
-        base = (*self.inputs, "out", *stats)
-        allowed = {*base, *self.settings, *shapes, "needed"}
+        shapes = {f"{name}_shape": i for i, name in enumerate(self.inputs)}
+        values = (*self.inputs, "out", *stats, *self.settings)
+        allowed = {*values, *shapes, "needed"}
         given = {n: f for n, f in self.formulas.items() if f is not None}
         for name, formula in given.items():
             first, *asked = call.arguments(formula)
@@ -136,11 +137,10 @@ class Op:
                     f"it may ask for g, then any of {sorted(allowed)}"
                 )
         used = {n for f in given.values() for n in call.arguments(f)}
-        if self.definition is not None:
-            used.update(self.settings)
-        self.extras = tuple(n for n in (*self.settings, *shapes) if n in used)
-        self.names = base + self.extras
-        self.plain = self.names == (*self.inputs, "out")
+        self.stats, self.shapes = stats, {n: shapes[n] for n in shapes if n in used}
+        settings = used if self.definition is None else {*self.settings}
+        unasked = self.settings.keys() - settings
+        self.names = (*[n for n in values if n not in unasked], *self.shapes)
         self.keep.clear()
         rules = [self._rule(i, f) for i, f in enumerate(self.formulas.values())]
         self.rules = tuple(rules) if given else ()
@@ -150,68 +150,69 @@ class Op:
         if formula is None:
             return i, functools.partial(self._no_derivative, i), None
         _, *asked = call.arguments(formula)
-        at = {name: (*self.names, "needed").index(name) for name in asked}
-        if len(at) < 2 and not self.joint:  # spared one more call of Python
-            return i, formula, at[asked[0]] if at else None
-
-        def by_name(g: Any, saved: Any) -> Any:
-            return formula(g, **{name: saved[place] for name, place in at.items()})
-
-        return i, by_name, ALL
+        places = [(*self.names, "needed").index(name) for name in asked]
+        if len(places) < 2:  # spared one more call of Python
+            return i, formula, places[0] if places else None
+        take = itemgetter(*places)
+        return i, lambda g, saved: formula(g, *take(saved)), ALL
 
     # --- backward
 
-    def gradients(
-        self, node: Node, g: Any, parents: Sequence[Node | None], saved: Any = None
-    ) -> list[Any]:
-        """The gradient for each parent, in its shape and dtype; None for None."""
+    def backward(
+        self,
+        node: Node,
+        g: Any,
+        parents: Sequence[Node | None],
+        send: Send,
+        saved: Any = None,
+    ) -> None:
+        """Send each parent that is not None its gradient, in its shape and dtype."""
         if saved is None:
             saved = node.saved
         if self.joint:
-            return self._together(g, parents, saved)
-        found: list[Any] = []
+            return self._together(g, parents, send, saved)
         for i, formula, place in self.rules:  # a zip with parents would cost 140 ns
             parent = parents[i]
             if parent is None:
-                found.append(None)
                 continue
             gx = formula(g) if place is None else formula(g, saved[place])
             try:
                 fits = gx.shape == parent.shape and gx.dtype is parent.dtype
             except AttributeError:
                 raise self._no_array(gx, i) from None
-            found.append(gx if fits else self._fit(gx, parent))
-        return found
+            send(parent, gx if fits else self._fit(gx, parent))
 
-    def recorded_gradients(
-        self, node: Node, g: Any, parents: Sequence[Node | None]
-    ) -> list[Any]:
+    def recorded_backward(
+        self, node: Node, g: Any, parents: Sequence[Node | None], send: Send
+    ) -> None:
         """The same on Tensors, so that the gradients can be differentiated again."""
         if not recording():  # asked first: entering a mode costs as much as an op
             with set_mode(ON):
-                return self.recorded_gradients(node, g, parents)
+                return self.recorded_backward(node, g, parents, send)
+
+        def send_recorded(parent: Node, gx: Any) -> None:
+            # an array, from a formula that calls what knows no Tensors, is a constant
+            send(parent, wrap(gx) if isinstance(gx, np.ndarray) else gx)
+
         saved = self._reopened(node)
-        if self.definition is not None:
-            return self._partials(g, saved, parents)
-        found = self.gradients(node, g, parents, saved)
-        # an array, from a formula that calls what knows no Tensors, is a constant
-        return [wrap(gx) if isinstance(gx, np.ndarray) else gx for gx in found]
+        if self.definition is None:
+            self.backward(node, g, parents, send_recorded, saved)
+        else:
+            self._partials(g, parents, send, saved)
 
     def _together(
-        self, g: Any, parents: Sequence[Node | None], saved: Any
-    ) -> list[Any]:
+        self, g: Any, parents: Sequence[Node | None], send: Send, saved: Any
+    ) -> None:
         """What one formula gives for all inputs."""
-        _, formula, _ = self.rules[0]
-        needed = tuple([parent is not None for parent in parents])
-        found = list(formula(g, (*saved, needed)))
+        _, formula, place = self.rules[0]
+        known = (*saved, tuple([parent is not None for parent in parents]))
+        found = formula(g) if place is None else formula(g, known[place])
         for i, parent in enumerate(parents):
             if parent is None:
-                found[i] = None
-            elif found[i] is None:
+                continue
+            if found[i] is None:
                 self._no_derivative(i)
-            else:
-                found[i] = self._fit(found[i], parent)
-        return found
+            send(parent, self._fit(found[i], parent))
 
     def _no_array(self, gx: Any, i: int) -> DefinitionError:
         return DefinitionError(
@@ -254,7 +255,9 @@ class Op:
         saved[n] = call.pick(out, node) if type(out) is tuple else opened(out, node)
         return saved
 
-    def _partials(self, g: Any, saved: Any, parents: Sequence[Any]) -> list[Any]:
+    def _partials(
+        self, g: Any, parents: Sequence[Node | None], send: Send, saved: Any
+    ) -> None:
         """The definition's partial derivatives, with respect to fresh aliases.
 
         In attention(x, x, x) the gradient of x itself would be that of q, k and v
@@ -265,7 +268,9 @@ class Op:
         out = self.definition(*inputs, **{n: known[n] for n in self.settings})  # type: ignore[misc]
         wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
         found = iter(grad(out, wanted, g, create_graph=True))
-        return [None if parent is None else next(found) for parent in parents]
+        for parent in parents:
+            if parent is not None:
+                send(parent, next(found))
 
 
 def opened(value: Any, node: Node | None) -> Any:

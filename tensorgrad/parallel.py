@@ -117,14 +117,12 @@ class Work:
                 f"backward_each: function gave {loss!r:.80}, not a Tensor: it should "
                 "return the loss itself, not its value, or a tuple that begins with it"
             )
-        for node, g, gradients in walk([seed(loss, None, False)]):
-            del gradients  # held until the next step, it would make them look shared
-            if node.tensor is not None:
-                own = g if node.op is None else np.array(g)
-                with self.lock:
-                    self.early.setdefault(node, {})[i] = own
-                    self._add_up(node)
-            del g
+        for node, g in walk([seed(loss, None, False)]):
+            own = g if node.op is None else np.array(g)
+            with self.lock:
+                self.early.setdefault(node, {})[i] = own
+                self._add_up(node)
+            del g, own
         with self.lock:
             self.outs[i] = out
             for node in self.early:

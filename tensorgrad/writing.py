@@ -47,7 +47,8 @@ class Writable(Variable):
                 "the view first"
             )
         sources = self.node, getattr(value, "node", None)
-        key, value = constant(key), getattr(value, "_data", value)
+        key = constant(key, own=any(sources))
+        value = getattr(value, "_data", value)
         if sources[1] is not None and recording() and self._data.dtype.kind != "f":
             raise DtypeError(
                 f"a tracked value loses its gradient in a {self._data.dtype} tensor"
@@ -57,9 +58,10 @@ class Writable(Variable):
         data[key] = value
         if any(sources) and recording():
             # setitem saves no values, so it can be recorded as done in place
-            op, given = ops.setitem.op, (None, None)
             settings = {"key": key}
-            node = record(op, given, (data, value), sources, data, (), settings)
+            node = record(
+                ops.setitem.op, (data, value), sources, data, settings=settings
+            )
             if (mode := recording()) > ON:
                 tracing.note(mode, node, (before, value), data, settings)
             self._move_to(node)

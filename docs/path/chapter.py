@@ -25,7 +25,7 @@ BESIDE = ("exercises.py", "scalar.py")
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n(?::.*\n)*```$", re.MULTILINE)
-LINK = re.compile(r"\]\(([^():]+\.md)\)")
+LINK = re.compile(r"\]\(([^():]+\.md(?:#[\w-]+)?)\)")
 TAGS = re.compile(r"\A:tags: \[(.*)\]\n+")
 
 
@@ -123,7 +123,7 @@ def write(argv: Sequence[str] | None = None) -> Path:
     chapter = [linked(cell, options.out) for cell in chapter]
     if not options.answers:
         chapter = [cell for cell in chapter if "answer" not in cell.tags]
-    path = options.out / f"{page.stem}{'.py' if options.script else '.ipynb'}"
+    path: Path = options.out / f"{page.stem}{'.py' if options.script else '.ipynb'}"
     if path.exists():
         raise SystemExit(
             f"error: {path} may hold your answers: rename it, or use --out"

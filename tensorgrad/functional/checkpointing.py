@@ -18,7 +18,7 @@ from .. import tracing
 from ..call import ALIAS, Plumbing, Several, alias, pick
 from ..differentiate import leading_to, made_since
 from ..errors import GraphError, MutationError
-from ..graph import Node, Variable, next_order, walk, wrap
+from ..graph import Node, Send, Variable, next_order, walk, wrap
 from ..mode import ON, recording, set_mode
 from .randomness import generators, rewound, states
 from .recorded import is_tracked, older
@@ -141,32 +141,32 @@ class Checkpoint(Plumbing):
     name = "checkpoint"
     inputs, variadic = ("inputs",), True
 
-    def gradients(
-        self, node: Node, g: Any, parents: Sequence[Node | None], create: bool = False
-    ) -> list[Any]:
+    def backward(
+        self,
+        node: Node,
+        g: Any,
+        parents: Sequence[Node | None],
+        send: Send,
+        create: bool = False,
+    ) -> None:
         """From a second run: the gradient for each parent that wants one."""
         (replay,) = node.saved
         ends, starts = replay.again(node.parents)
         gs = g if type(g) is tuple else (g,)
         seeds = [(y, gy) for y, gy in zip(ends, gs, strict=True) if gy is not None]
         pairs = zip(starts, parents, strict=True)
-        wanted = {start for start, parent in pairs if parent is not None}
-        within = leading_to(wanted, [y for y, _ in seeds])
+        outer = {start: parent for start, parent in pairs if parent is not None}
+        within = leading_to({*outer}, [y for y, _ in seeds])
         seeds = [(y, gy) for y, gy in seeds if y in within]
-        found = {}
-        for step, gx, gradients in walk(
-            seeds, retain_graph=create, create_graph=create, within=within
+        for start, gx in walk(
+            seeds, outer, retain_graph=create, create_graph=create, within=within
         ):
-            del gradients  # held until the next step, it would make them look shared
-            if step in wanted:
-                found[step] = gx
-            del gx
-        return [found.get(start) for start in starts]
+            send(outer[start], gx)
 
-    def recorded_gradients(
-        self, node: Node, g: Any, parents: Sequence[Node | None]
-    ) -> list[Any]:
-        return self.gradients(node, g, parents, create=True)
+    def recorded_backward(
+        self, node: Node, g: Any, parents: Sequence[Node | None], send: Send
+    ) -> None:
+        self.backward(node, g, parents, send, create=True)
 
 
 CHECKPOINT = Checkpoint()

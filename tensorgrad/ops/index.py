@@ -54,6 +54,9 @@ getitem.gradient(x=lambda g, key, x_shape: scatter_add(g, key=key, shape=x_shape
 scatter_add.gradient(x=lambda g, key: g[key])
 
 
+PICKING_ONE = (slice, int, np.integer)  # of each axis, no element twice
+
+
 def may_repeat(key):
     """Whether an index can pick an element twice: sequences of integers can."""
     parts = key if isinstance(key, tuple) else (key,)
@@ -63,7 +66,7 @@ def may_repeat(key):
 def _picks_once(part):
     if isinstance(part, np.ndarray):
         return part.ndim == 0 or part.dtype == bool
-    return part is None or part is ... or isinstance(part, int | np.integer | slice)
+    return part is None or part is ... or isinstance(part, PICKING_ONE)
 
 
 @primitive(broadcasts=True)

@@ -28,8 +28,8 @@ def restore(g, shape, axis):
 
 
 def keep(g, shape, axis):
-    """A reduction's g (or out) as it would be with keepdims=True."""
-    return reshape(g, shape=kept_shape(shape, axis))
+    """A reduction's g (or out) as it would be with keepdims=True, if it is not."""
+    return g if g.ndim == len(shape) else reshape(g, shape=kept_shape(shape, axis))
 
 
 @primitive

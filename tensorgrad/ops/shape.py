@@ -256,10 +256,10 @@ def axes_of(axis, ndim):
 
 def kept_shape(shape, axis):
     """`shape` after a reduction over `axis` with keepdims: those axes become 1."""
-    if axis is None:
-        return (1,) * len(shape)
-    axes = axes_of(axis, len(shape))
-    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
+    kept = list(shape)
+    for a in axes_of(axis, len(shape)):
+        kept[a] = 1
+    return tuple(kept)
 
 
 def reduced_size(shape, axis):

@@ -1,7 +1,7 @@
 """The context manager, and the probes that it puts around ops while it is open.
 
 A probe stands where work is done: around the forward of every op, around its backward
-(`Op.gradients` and `Op.recorded_gradients`), and at the birth of a node. Outside a
+(`Op.backward` and `Op.recorded_backward`), and at the birth of a node. Outside a
 profile none is there, so it costs nothing then.
 
 What an op calls inside is its own work: the ops that a formula uses belong to the
@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from ..graph import Node
+from ..graph import Node, Send
 from ..op import REGISTRY, Formula, Op
 from .counts import Cost, backward_cost, forward_cost
 from .profile import Key, Profile
@@ -91,8 +91,8 @@ def attach() -> None:
         before = op.exchange(around_forward(op, op.forward))
         undo.append(functools.partial(op.exchange, before))
     for owner, name, probe in (
-        (Op, "gradients", around_backward),
-        (Op, "recorded_gradients", around_backward),
+        (Op, "backward", around_backward),
+        (Op, "recorded_backward", around_backward),
         (Node, "__init__", after_birth),
     ):
         method = getattr(owner, name)
@@ -137,17 +137,21 @@ def around_forward(op: Op, forward: Formula) -> Formula:
 
 def around_backward(method: Any) -> Any:
     @functools.wraps(method)
-    def run(op: Op, node: Node, g: Any, parents: Any, *saved: Any) -> Any:
+    def run(op: Op, node: Node, g: Any, parents: Any, send: Send, *saved: Any) -> None:
         if here.row is not None:
-            return method(op, node, g, parents, *saved)
+            return method(op, node, g, parents, send, *saved)
+        found: list[tuple[Node, Any]] = []  # adding them up is not the op's work
         here.row = key = op.name, "backward"
         start = clock()
         try:
-            found = method(op, node, g, parents, *saved)
+            method(op, node, g, parents, lambda *sent: found.append(sent), *saved)
         finally:
             end, here.row = clock(), None
-        report(key, start, end, backward_cost(op, node, g, parents, found))
-        return found
+        gradients = [gx for _, gx in found]
+        report(key, start, end, backward_cost(op, node, g, parents, gradients))
+        del gradients
+        while found:
+            send(*found.pop(0))
 
     return run
 

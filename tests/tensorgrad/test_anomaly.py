@@ -81,6 +81,22 @@ def test_infinities_that_were_given_are_not_anomalies() -> None:
         (tg.where(x > 1.0, x, -np.inf)[1] * 1.0).backward()
 
 
+def test_the_input_is_named_although_one_tensor_is_both() -> None:
+    @tg.primitive
+    def ratio(x: Any, y: Any) -> Any:
+        return x / y
+
+    try:
+        ratio.gradient(x=lambda g, y: g / y, y=lambda g, x: g * x / 0.0)
+        with detect_anomaly():
+            x = vector(1.0, 2.0)
+            y = ratio(x, x).sum()
+            with pytest.raises(AnomalyError, match="derivative of ratio for input 1"):
+                y.backward()
+    finally:
+        del tg.REGISTRY["ratio"]
+
+
 def test_a_gradient_that_arrives_infinite_is_not_the_ops_fault() -> None:
     x = vector(1.0, 2.0)
     with detect_anomaly():

@@ -96,6 +96,42 @@ def test_arrays_decide_the_dtype_as_in_numpy() -> None:
     assert (Tensor([1, 2]) / 2).dtype == np.float64
 
 
+# --- what a node saves
+
+
+def saved(y: Tensor) -> dict[str, Any]:
+    assert y.node is not None
+    return dict(zip(y.node.op.names, y.node.saved, strict=True))
+
+
+def test_a_node_saves_what_the_formulas_of_its_tracked_inputs_ask_for() -> None:
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    total = saved(x.sum(axis=0))
+    assert total == dict(x=None, out=None, axis=0, x_shape=(2, 3))
+    y = Tensor(np.ones((3, 4)))
+    left, right = saved(x @ y), saved(tg.matmul(y.mT, x.mT))
+    assert left.pop("y") is y._data
+    assert left == dict(x=None, out=None, x_shape=(2, 3), y_shape=None)
+    assert right.pop("x").shape == (4, 3)
+    assert right == dict(y=None, out=None, x_shape=None, y_shape=(3, 2))
+
+
+def test_a_formula_takes_what_it_asks_for_by_position() -> None:
+    @tg.primitive
+    def weighed(x: Any, y: Any, *, scale: Any = 2.0) -> Any:
+        return x * y * scale
+
+    try:
+        weighed.gradient(
+            x=lambda g, scale, y: g * y * scale, y=lambda g, x, scale: g * x * scale
+        )
+        x, y = vector(1.0, 2.0), vector(3.0, 5.0)
+        weighed(x, y, scale=10.0).sum().backward()
+        assert (x.grad.tolist(), y.grad.tolist()) == ([30, 50], [10, 20])
+    finally:
+        del tg.REGISTRY["weighed"]
+
+
 # --- what the user gave stays the user's
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor, grad
+from tensorgrad.differentiate import made_since
 from tensorgrad.errors import GraphError, MutationError, ShapeError
 from tensorgrad.graph import walk
 from tests.tensorgrad.checks import leaf, vector
@@ -58,7 +59,7 @@ def test_a_deep_diamond_takes_linear_time() -> None:
     y = x
     for _ in range(60):
         y = y + y
-    steps = list(walk([(y.node, np.ones(()))]))
+    steps = list(walk([(y.node, np.ones(()))], made_since(0, [y.node])))
     assert len(steps) == 61
     assert steps[-1][1] == 2.0**60
 
@@ -67,9 +68,23 @@ def test_every_node_is_visited_once_after_all_that_was_made_from_it() -> None:
     x = leaf(2.0)
     y = x * x
     z = tg.sin(y) * y + x
-    orders = [node.order for node, _, _ in walk([(z.node, np.ones(()))])]
+    all_nodes = made_since(0, [z.node])
+    orders = [node.order for node, _ in walk([(z.node, np.ones(()))], all_nodes)]
     assert all(a > b for a, b in pairwise(orders))
     assert len(orders) == 5
+
+
+def test_the_walk_yields_what_is_wanted_or_fills_a_grad() -> None:
+    x, y = leaf(2.0), leaf(3.0)
+    product = x * y
+    z = product + x
+    seed = z.node, np.ones(())
+    found = [node for node, _ in walk([seed], retain_graph=True)]
+    assert found == [y.node, x.node]
+    product.retain_grad()
+    found = [node for node, _ in walk([seed], retain_graph=True)]
+    assert found == [product.node, y.node, x.node]
+    assert dict(walk([seed], {product.node})) == {product.node: 1}
 
 
 # --- memory

@@ -99,8 +99,7 @@ def code_of(function: FunctionType, code: CodeType) -> Undo:
 
 def recompile(op: Op) -> None:
     """Look up again what the formulas ask for."""
-    stats = op.names[len(op.inputs) + 1 : len(op.names) - len(op.extras)]
-    op._compile(stats)
+    op._compile(op.stats)
 
 
 def _arguments(code: CodeType) -> tuple[str, ...]:

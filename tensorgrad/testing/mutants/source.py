@@ -15,6 +15,7 @@ from typing import Any
 from ...kernels import reference
 
 Function = ast.Lambda | ast.FunctionDef
+UNEVALUATED = annotations.compiler_flag  # a name that the import above gives
 
 
 @functools.lru_cache(32)
@@ -47,7 +48,7 @@ def _tree(text: str, code: CodeType) -> Function | None:
         for node in _parsed(text)
         if _first_line(node) == code.co_firstlineno
         and getattr(node, "name", "<lambda>") == code.co_name
-        and _positions(compiled(node)) == _positions(code)
+        and _positions(compiled(node, flags=code.co_flags)) == _positions(code)
     ]
     return found[0] if len({ast.unparse(node) for node in found}) == 1 else None
 
@@ -63,8 +64,13 @@ def _positions(code: CodeType) -> set[Any]:
     return {at for at in code.co_positions() if None not in at and at[2:] != (0, 0)}
 
 
-def compiled(node: Function, free: tuple[str, ...] = ()) -> CodeType:
-    """The code of a function's tree, with the names in `free` taken from a closure."""
+def compiled(
+    node: Function, free: tuple[str, ...] = (), flags: int = UNEVALUATED
+) -> CodeType:
+    """The code of a function's tree, with the names in `free` taken from a closure.
+
+    Of the `flags` of code, only the one for annotations of inner functions matters.
+    """
     inner: Any = _closing_over(node, free) if free else _bare(node)
     body = inner if isinstance(inner, ast.FunctionDef) else ast.Expr(inner)
     if free:
@@ -73,7 +79,8 @@ def compiled(node: Function, free: tuple[str, ...] = ()) -> CodeType:
         body = ast.FunctionDef("closure", arguments, [body], [])
         body = ast.copy_location(body, node)
     module = ast.fix_missing_locations(ast.Module([body], []))
-    code = compile(module, "<mutant>", "exec", dont_inherit=True)
+    flags &= UNEVALUATED
+    code = compile(module, "<mutant>", "exec", flags, dont_inherit=True)
     for _ in range(2 if free else 1):
         code = next(c for c in code.co_consts if isinstance(c, CodeType))
     return code

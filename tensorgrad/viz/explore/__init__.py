@@ -71,7 +71,7 @@ def explore(
             raise ConfigError(
                 f"explore: the function returned a {type(loss).__name__}, no Tensor"
             )
-    node = intact(loss, "explore")
+    intact(loss, "explore")
     if title is None:
         title = next((n for n, x in names.items() if x is loss), "loss")
     with np.errstate(all="ignore"):  # the page shows what is infinite

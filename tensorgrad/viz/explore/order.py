@@ -39,10 +39,7 @@ def unsorted_walk(
         g = arrived.pop(node)
         passed.add(node)
         sent: list[tuple[Node, Any, bool]] = []
-        gradients = node.op.gradients(node, g, node.parents)
-        for parent, gx in zip(node.parents, gradients, strict=True):
-            if parent is None or gx is None:
-                continue
+        for parent, gx in sendings(node, g):
             lost = parent in passed
             sent.append((parent, gx, lost))
             if lost:
@@ -56,6 +53,13 @@ def unsorted_walk(
         yield node, g, count[node] == total.get(node, 1), sent
     for node in leaves:
         yield node, arrived[node], count[node] == total.get(node, 1), []
+
+
+def sendings(node: Node, g: Any) -> list[tuple[Node, Any]]:
+    """What the node's op sends when g has arrived: (parent, its gradient)."""
+    found: list[tuple[Node, Any]] = []
+    node.op.backward(node, g, node.parents, lambda *sent: found.append(sent))
+    return found
 
 
 def naive(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..outline import Vertex
 from . import checks
 from .again import Replay, inputs_of
 from .arrays import Arrays
-from .order import single
+from .order import sendings, single
 
 JOINT = "every input"  # the one formula of ops that give all gradients together
 
@@ -43,13 +43,13 @@ class Recorder:
         self.arrived: dict[Node, Any] = {}
         self.budget = checks.Budget(checks.SECONDS, len(found))
         self.replay = Replay(list(found), *seed)
-        for node, g, gradients in walk([seed], retain_graph=True):
+        for node, g in walk([seed], self.places, retain_graph=True):
             self.budget.next_turn()
             self.arrived.pop(node, None)
             if node.op is None:
                 self.steps.append(self._at_leaf(node, g))
             else:
-                self.steps.append(self._at_op(node, g, gradients))
+                self.steps.append(self._at_op(node, g))
         self._count()
 
     def _count(self) -> None:
@@ -85,13 +85,14 @@ class Recorder:
         step["checks"] = checks.of_leaf(self.replay, node, value, g, self.budget)
         return step
 
-    def _at_op(self, node: Node, g: Any, gradients: Sequence[Any]) -> dict[str, Any]:
+    def _at_op(self, node: Node, g: Any) -> dict[str, Any]:
         step = self._step(node, g)
         step["known"] = {"g": step["g"], **self._saved(node)}
         inputs = inputs_of(node, self.found, self.known)
-        for slot, (parent, gx) in enumerate(zip(node.parents, gradients, strict=True)):
-            if parent is None or gx is None:
-                continue
+        slots = [i for i, parent in enumerate(node.parents) if parent is not None]
+        for parent, gx in sendings(node, g):
+            slot = next(i for i in slots if node.parents[i] is parent)
+            slots.remove(slot)  # x * x sends to x twice
             sent = self._sent(node, g, slot, parent, gx)
             if type(gx) is not tuple:
                 sent["checks"] = checks.of_op(node, g, inputs, slot, gx, self.budget)

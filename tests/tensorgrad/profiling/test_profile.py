@@ -40,7 +40,7 @@ def calls(found: Profile) -> Counter[str]:
 
 
 FORWARD = {tg.exp.__code__, tg.multiply.__code__, tg.sum.__code__}
-BACKWARD = {Op.gradients.__code__, Op.recorded_gradients.__code__}
+BACKWARD = {Op.backward.__code__, Op.recorded_backward.__code__}
 
 
 @contextmanager
@@ -224,7 +224,7 @@ def test_flops_of_a_convolution_are_its_product() -> None:
 
 def places() -> list[Any]:
     """What a profile exchanges."""
-    found = [Op.gradients, Op.recorded_gradients, Node.__init__]
+    found = [Op.backward, Op.recorded_backward, Node.__init__]
     for op in REGISTRY.values():
         found.append(op.forward)
         found += [cell.cell_contents for cell in op.call.__closure__]  # type: ignore[attr-defined]

@@ -200,14 +200,14 @@ def parameters(mark: Any) -> Iterator[dict[str, Any]]:
 def ops_differentiated(test: Callable[[], None]) -> set[str]:
     """The ops whose derivative a test runs; none if it is skipped, or fails anyway."""
     touched: set[str] = set()
-    original = Op.gradients
+    original = Op.backward
 
-    def gradients(self: Op, *args: Any, **kwargs: Any) -> Any:
+    def backward(self: Op, *args: Any, **kwargs: Any) -> Any:
         touched.add(self.name)
         return original(self, *args, **kwargs)
 
     with verdicts_only(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Op, "gradients", gradients)
+        patch.setattr(Op, "backward", backward)
         try:
             test()
         except (Exception, pytest.skip.Exception):

@@ -47,6 +47,26 @@ def test_a_file_edited_since_has_no_known_source(module: Any, tmp_path: Path) ->
         assert place(double) == "module.py:1"  # where it was
 
 
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations"])
+def test_annotations_inside_a_function_are_read_as_its_file_says(
+    module: Any, first: str
+) -> None:
+    made = module(
+        first
+        + """
+def outer(x):
+    def inner(y: int) -> float:
+        return y + 1.0
+
+    return inner(x)
+"""
+    )
+    tree = tree_of(made.outer)
+    assert tree is not None
+    made.outer.__code__ = compiled(tree)
+    assert made.outer(1) == 2.0
+
+
 def test_what_is_no_function_of_python_has_neither_source_nor_place() -> None:
     for function in (len, 3, None):
         assert tree_of(function) is None
