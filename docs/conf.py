@@ -60,8 +60,6 @@ project = "tensorgrad"
 author = "the tensorgrad authors"
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "myst_nb"]
 exclude_patterns = ["_build"]
-# A chapter may come after the page that lists it.
-suppress_warnings = ["toc.not_readable"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
