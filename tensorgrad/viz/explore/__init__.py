@@ -29,7 +29,7 @@ from .order import naive
 from .steps import Recorder
 from .tree import tree
 
-MOST = 10_000  # nodes of a page: 30 MB, if all are arrays of many elements
+MOST = 20_000  # nodes of a page: 20 MB of numbers, 60 MB of larger arrays
 LIBRARIES = {"site-packages", "dist-packages"}
 HOW_TO_TRACE = (
     "The graph keeps no source lines, and of the values only those that derivatives "
@@ -67,7 +67,7 @@ def explore(
     Page(explore: 'loss': a notebook shows it, .save("explore.html") keeps it, ...)
 
     GraphError if nothing tracks the loss, or a backward pass has freed its graph.
-    InputError for more than 10,000 nodes: explore a part of such a program.
+    InputError for more than 20,000 nodes: explore a part of such a program.
     """
     names = named(params, "explore")
     names |= {n: x for n, x in variables(sys._getframe(1)).items() if n not in names}

@@ -177,9 +177,9 @@ def test_a_hook_is_not_called_a_wrong_derivative_or_a_wrong_order() -> None:
 
 def test_a_program_too_large_for_a_page_is_refused() -> None:
     x = y = leaf(1.0)
-    for _ in range(10_000):
+    for _ in range(20_000):
         y = y + x
-    with pytest.raises(InputError, match="10,001 nodes; a page holds 10,000"):
+    with pytest.raises(InputError, match="20,001 nodes; a page holds 20,000"):
         explore(y)
 
 
