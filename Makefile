@@ -47,8 +47,7 @@ pages:  ## build the JavaScript of the interactive pages; needs Node
 	cd tensorgrad/viz/page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 docs: $(FOR_DOCS)  ## the guide, its code run: open docs/_build/html/index.html
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
-	  $(BIN)/python -m sphinx -W --keep-going -j auto -q docs docs/_build/html $(ARGS)
+	$(BIN)/python -m sphinx -W --keep-going -j auto -q docs docs/_build/html $(ARGS)
 
 clean:  ## remove the environment, the guide and the caches; runs stay
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov docs/_build

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy.typing
+from jupyter_cache import get_cache
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("tensorgrad", "nn", "gpt")
 
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the reference is of this checkout
 os.environ["PYTHONPATH"] = str(ROOT)  # and so is what the pages' kernels import
+
+# Pages run side by side, each on one core: products in several threads would wait.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 # How the kernels show things. An error that a page provokes is one line, without this
 # machine's paths; pictures are sharp at any size.
@@ -32,7 +37,8 @@ def sources() -> str:
     digest = hashlib.sha256()
     for folder in (*PACKAGES, "docs"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
+            if "_build" not in path.parts:
+                digest.update(path.read_bytes())
     for path in sorted((ROOT / "tensorgrad/viz/page/bundle").iterdir()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -54,8 +60,6 @@ project = "tensorgrad"
 author = "the tensorgrad authors"
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "myst_nb"]
 exclude_patterns = ["_build"]
-# A chapter may come after the page that lists it.
-suppress_warnings = ["toc.not_readable"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
@@ -64,6 +68,7 @@ myst_heading_anchors = 3  # `page.md#a-heading` works here as it does on GitHub
 # next build, under the code's digest: after a change of the code all pages run again.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "docs" / "_build" / "ran" / sources())
+_ = get_cache(nb_execution_cache_path).db  # else two pages at once would each make it
 nb_execution_timeout = 600  # seconds a cell; the slowest takes twenty on two idle cores
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
