@@ -58,7 +58,7 @@ def explore(
     >>> x = Tensor(3.0, requires_grad=True)
     >>> page = explore(lambda: x * x + x)
     >>> page
-    Page(explore: 'add': a notebook shows it, .save("explore.html") keeps it, ...)
+    Page(explore: 'loss': a notebook shows it, .save("explore.html") keeps it, ...)
 
     GraphError if nothing tracks the loss, or a backward pass has freed its graph.
     """
