@@ -3,11 +3,14 @@
 import hashlib
 import importlib.util
 import os
+import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy.typing
+from docutils import nodes
 from jupyter_cache import get_cache
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,10 +107,29 @@ html_show_sphinx = False
 html_show_copyright = False  # MIT: the licence file says it
 
 
+# Of files that outputs name: a cell's, and folders that mean nothing to a reader.
+CELL = re.compile(r"[^\s\"&;(]*/ipykernel_\d+/\d+\.py")
+FOLDER = re.compile(
+    rf"{re.escape(str(ROOT))}/|{re.escape(tempfile.gettempdir())}/tmp\w+/"
+)
+
+
+def shorten(app: Any, doctree: nodes.document) -> None:
+    """Sphinx's doctree-read: outputs name no folder of the machine that ran them."""
+    for kind in (nodes.literal_block, nodes.raw):
+        for block in doctree.findall(kind):
+            text = block.astext()
+            if (shown := FOLDER.sub("", CELL.sub("cell", text))) != text:
+                block.rawsource = shown
+                block.children = []
+                block += nodes.Text(shown)
+
+
 def setup(app: Any) -> None:
     """What Sphinx calls: docstrings are plain text, and are marked up on the way."""
     import docstrings
 
+    app.connect("doctree-read", shorten)
     app.connect("autodoc-process-docstring", docstrings.process)
     app.connect("autodoc-process-signature", docstrings.process_signature)
     app.connect("autodoc-skip-member", docstrings.skip)

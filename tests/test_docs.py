@@ -73,6 +73,13 @@ def is_notebook(page: str) -> bool:
     return "file_format: mystnb" in text_of(page).partition("\n---\n")[0]
 
 
+@pytest.mark.parametrize("page", [page for page in pages() if is_notebook(page)])
+def test_every_picture_is_also_in_words(page: str) -> None:
+    cells = re.findall(r"```\{code-cell\}\n(.*?)\n```", text_of(page), re.DOTALL)
+    pictures = [cell for cell in cells if "plt.show()" in cell]
+    assert all("    alt: " in cell for cell in pictures)
+
+
 def has_a_test() -> set[str]:
     """The pages that a test of their own runs."""
     tests = (path.read_text("utf-8") for path in ROOT.glob("tests/test_*page.py"))

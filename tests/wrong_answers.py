@@ -12,6 +12,11 @@ WRONG = {
             "    return Scalar(math.sin(x.value), (x,), (-math.cos(x.value),))",
             "the sign: every element is minus what it should be",
         ),
+        (  # the slope of the function that it is not
+            "def sin(x):\n"
+            "    return Scalar(math.exp(x.value), (x,), (math.exp(x.value),))",
+            "yours is 1.34",
+        ),
     ],
     "1.2": [
         (

@@ -45,8 +45,9 @@ def cells(page: str) -> list[Cell]:
     end = 0
     for match in CELL.finditer(page):
         found.append(Cell("markdown", plain(page[end : match.start()])))
-        tags = TAGS.match(match[1])
-        code = match[1][tags.end() :] if tags else match[1]
+        code = FRONT.sub("", match[1])  # what the site alone reads of a picture
+        tags = TAGS.match(code)
+        code = code[tags.end() :] if tags else code
         names = tuple(re.split(r",\s*", tags[1])) if tags else ()
         found.append(Cell("code", code.strip(), names))
         end = match.end()

@@ -57,13 +57,15 @@ def check_gradient(
     print(judged(op(forward, formulas), arrays))
 
 
-def check_slopes(f: Callable[..., Any], *points: Sequence[float]) -> None:
-    """Print whether f, a function of Scalars, sends the right slopes to its inputs.
+def check_slopes(
+    f: Callable[..., Any], *points: Sequence[float], value: Callable[..., float]
+) -> None:
+    """Print whether f, a function of Scalars, has this value, and the right slopes.
 
     The inputs are the elements of one array x, so that x[0] is the first.
     """
 
-    def value(x: Any) -> Any:
+    def of_scalars(x: Any) -> Any:
         return np.array(f(*map(Scalar, x)).value)
 
     def slopes(g: Any, x: Any) -> Any:
@@ -74,8 +76,10 @@ def check_slopes(f: Callable[..., Any], *points: Sequence[float]) -> None:
     if blank(f(*map(Scalar, points[0]))):
         print(UNANSWERED)
         return
-    value.__name__ = f.__name__
-    messages = [judged(op(value, {"x": slopes}), [np.array(p)]) for p in points]
+    of_scalars.__name__ = f.__name__
+    checked = op(of_scalars, {"x": slopes})
+    messages = [verdict(of_scalars(p), value(*p), 1e-6) for p in points]
+    messages += [judged(checked, [np.array(p)]) for p in points]
     print(next((m for m in messages if m != "right"), "right"))
 
 

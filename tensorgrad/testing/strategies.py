@@ -1,15 +1,17 @@
 """Hypothesis strategies: tensors, inputs for any op, index keys, whole programs.
 
-from hypothesis import given
-from tensorgrad.testing import gradcheck, strategies
+A test of an op, and one of whole computations:
 
-@given(strategies.broadcastable_tensors(2))
-def test_my_op(tensors):
-    gradcheck(my_op, *tensors)
+    from hypothesis import given
+    from tensorgrad.testing import gradcheck, strategies
 
-@given(strategies.programs())
-def test_whole_computations(program):
-    program.check()
+    @given(strategies.broadcastable_tensors(2))
+    def test_my_op(tensors):
+        gradcheck(my_op, *tensors)
+
+    @given(strategies.programs())
+    def test_whole_computations(program):
+        program.check()
 """
 
 import difflib
