@@ -52,7 +52,11 @@ def mean(x, *, axis=None, keepdims=False):
     >>> mean(Tensor([1.0, 2.0, 6.0]))
     Tensor(3., dtype=float32)
     """
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4 or x.size == 0:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    # the same to the last bit, without 3 us of Python around it
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return total / reduced_size(x.shape, axis)
 
 
 mean.gradient(

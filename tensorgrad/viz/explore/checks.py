@@ -74,13 +74,15 @@ def nudged(
             if agrees:
                 break
         sides = (middle - left) / h, (right - middle) / h
+        neither = slope != slope and numeric != numeric  # NaN from NaN: as it should be
+        why = "neither is a number" if neither else reason(sides, slack, kinks)
         yield {
             "index": index,
             "slope": number(slope),
             "numeric": number(numeric),
             "step": number(h),
-            "agrees": agrees,
-            "why": "" if agrees else reason(sides, slack, kinks),
+            "agrees": agrees or neither,
+            "why": "" if agrees else why,
         }
 
 

@@ -3,8 +3,11 @@
 import itertools
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
 
 import tensorgrad as tg
 from tensorgrad import Tensor, grad
@@ -200,3 +203,20 @@ def test_numpys_functions_of_tensors() -> None:
         np.testing.assert_allclose(found.data, call(x))
     with pytest.raises(TypeError):
         np.prod(Tensor(x), where=x > 1)
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float16, np.float32, np.float64, np.int64]),
+        hnp.array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6),
+        elements=st.integers(-100, 100),
+    ),
+    st.sampled_from([None, 0, -1, (0, 1), ()]),
+    st.booleans(),
+)
+def test_a_mean_is_numpy_s_to_the_last_bit(x: Any, axis: Any, keepdims: bool) -> None:
+    x = x / x.dtype.type(7) if x.dtype.kind == "f" else x
+    found = tg.REGISTRY["mean"].forward(x, axis=axis, keepdims=keepdims)
+    expected = np.mean(x, axis=axis, keepdims=keepdims)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype

@@ -255,5 +255,8 @@ def test_nan_infinity_and_size_zero() -> None:
     empty = Tensor(np.zeros((0, 3)), requires_grad=True)
     seen = Steps(lambda: tg.sqrt(x).sum() + (empty * 2.0).sum())
     text = json.dumps(seen.data, allow_nan=False)
+    last = seen.titled("sqrt")["sent"][0]["checks"][-1]  # of NaN
+    assert last["agrees"]
+    assert last["why"] == "neither is a number"
     assert '"nan"' in text
     assert '"inf"' in text
