@@ -8,6 +8,7 @@ repeats it to the last bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -82,16 +83,25 @@ def backward_in_parts(
     return found
 
 
-def drawn(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    draw: Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]],
-) -> NDArray[Any]:
-    """draw(rng, shape); in a part, its rows of what is drawn for the whole batch."""
-    rows = _rows.get()
-    if rows is None or not shape or shape[0] != rows.stop - rows.start:
-        return draw(own(rng), shape)
-    return draw(own(rng), (rows.of, *shape[1:]))[rows.start : rows.stop]
+def random_bits(
+    rng: np.random.Generator, shape: tuple[int, ...]
+) -> NDArray[np.uint32]:
+    """Uniform numbers of 32 bits; in a part, its rows of the whole batch's."""
+    rng, rows = own(rng), _rows.get()
+    count = shape[0] if shape else 1
+    if rows is None or count != rows.stop - rows.start:
+        rows = Rows(0, count, count)
+    size = math.prod(shape[1:])
+    if type(rng.bit_generator).__name__ not in ("PCG64", "PCG64DXSM"):
+        whole = rng.integers(0, 1 << 32, (rows.of, size), np.uint32)
+        return whole[rows.start : rows.stop].reshape(shape)
+    # 64 bits at a time, since only these may be skipped, and since other threads wait
+    # for a Generator's own methods: they keep the interpreter's lock
+    bits, words = rng.bit_generator, -(-size // 2)  # of a row
+    bits.advance(rows.start * words)
+    raw = bits.random_raw(count * words).reshape(count, words)
+    bits.advance((rows.of - rows.stop) * words)
+    return raw.view(np.uint32)[:, :size].reshape(shape)
 
 
 def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:

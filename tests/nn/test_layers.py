@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import nn
 import tensorgrad as tg
 from nn import Dropout, Embedding, Linear, ModuleList, Sequential
-from nn.layers import passed
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
 from tests.nn.beside import compare
@@ -94,8 +93,15 @@ def test_dropout_zeroes_or_scales_and_sends_the_gradient_the_same_way(
 def test_a_probability_finer_than_sixteen_bits_is_kept() -> None:
     p = 0.5 / (1 << 16)  # cut to 16 bits it is 0, rounded up it is twice as much
     n = 8_000_000
-    dropped = n - np.count_nonzero(passed(p, (n,), np.random.default_rng(0)))
+    mask = Dropout(p, rng=0).mask((8, n // 8), np.float32)
+    assert mask is not None
+    dropped = n - np.count_nonzero(mask.data)
     assert abs(dropped - n * p) < 4 * math.sqrt(n * p)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (0, 3), (3, 0), (2, 3, 5)])
+def test_dropout_takes_any_shape(shape: tuple[int, ...]) -> None:
+    assert Dropout(0.5, rng=0)(Tensor(np.ones(shape))).shape == shape
 
 
 def test_dropout_draws_from_its_generator_alone_and_keeps_float32() -> None:

@@ -1,5 +1,6 @@
 """Batches in parts: cut by rows, with the masks of the whole batch."""
 
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
@@ -9,7 +10,7 @@ from hypothesis import given
 
 import tensorgrad as tg
 from nn import BatchNorm1d, Dropout, Linear, Module, MultiHeadAttention, Sequential
-from nn.parts import Threads, backward_in_parts, drawn, split, threads_for
+from nn.parts import Threads, backward_in_parts, random_bits, split, threads_for
 from nn.replay import generators
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
@@ -98,10 +99,42 @@ def test_a_step_is_the_same_in_any_number_of_parts(
     assert (counted, then) == (count, after)
 
 
-def test_outside_a_part_a_generator_is_drawn_from_itself() -> None:
-    one, other = np.random.default_rng(0), np.random.default_rng(0)
-    found = drawn(one, (3, 2), lambda rng, shape: rng.random(shape))
-    np.testing.assert_array_equal(found, other.random((3, 2)))
+GENERATORS = [
+    np.random.PCG64,
+    np.random.PCG64DXSM,
+    np.random.MT19937,
+    np.random.Philox,
+    np.random.SFC64,
+]
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+@given(st.integers(1, 9), st.integers(0, 5), st.integers(1, 4))
+def test_the_parts_random_bits_are_the_batchs(
+    kind: Any, B: int, size: int, n: int
+) -> None:
+    x, whole = np.zeros((B, 1)), np.random.Generator(kind(0))
+    expected, found = random_bits(whole, (B, size)), []
+    rng = np.random.Generator(kind(0))
+
+    def losses(part: Any) -> Any:
+        found.append(random_bits(rng, (len(part), size)))
+        return Tensor(0.0, requires_grad=True), 1
+
+    # one after the other, so that they are found in order
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tensorgrad.parallel._inside", ContextVar("a", default=True))
+        backward_in_parts(losses, x, Threads(n), [rng])
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    assert rng.random() == whole.random()
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_all_bits_are_random(kind: Any) -> None:
+    bits = random_bits(np.random.Generator(kind(0)), (100, 300))
+    ones = [np.count_nonzero(bits >> i & 1) / bits.size for i in range(32)]
+    np.testing.assert_allclose(ones, 0.5, atol=0.015)  # five standard deviations
+    assert len(np.unique(bits)) > 0.999 * bits.size
 
 
 def test_a_batch_norm_keeps_the_batch_whole() -> None:
