@@ -13,7 +13,7 @@ from tensorgrad.errors import ConfigError
 from tensorgrad.kernels import kernel
 
 from .module import Module
-from .optimizer import Array, Optimizer, Slot
+from .optimizer import Array, Optimizer
 
 __all__ = [
     "SGD",
@@ -59,15 +59,21 @@ class SGD(Optimizer):
         return ("momentum",) if group["momentum"] else ()
 
     def _update(
-        self, slot: Slot, g: Array, group: dict[str, Any], scale: float
+        self,
+        p: Array,
+        g: Array,
+        memory: list[Array],
+        step: int,
+        group: dict[str, Any],
+        scale: float,
     ) -> None:
-        p, momentum = slot.parameter.writable(), group["momentum"]
+        momentum = group["momentum"]
         if scale != 1.0:
             g = g * scale
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         if momentum:
-            b = slot.memory[0].writable()
+            b = memory[0]
             b *= momentum
             b += g
             g = g + momentum * b if group["nesterov"] else b
@@ -100,33 +106,22 @@ class AdamW(Optimizer):
         for i, beta in enumerate(group["betas"]):
             self._within(f"betas[{i}]", beta, 1)
 
+    _joins = True
+
     def _remembers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return "m", "v"
 
     def _update(
-        self, slot: Slot, g: Array, group: dict[str, Any], scale: float
+        self,
+        p: Array,
+        g: Array,
+        memory: list[Array],
+        step: int,
+        group: dict[str, Any],
+        scale: float,
     ) -> None:
-        self._adamw(slot, g, group, group["weight_decay"], scale)
-
-    def _adamw(
-        self, slot: Slot, g: Array, group: dict[str, Any], decay: float, scale: float
-    ) -> None:
-        p = slot.parameter.writable()
-        m, v = slot.memory
-        beta1, beta2 = group["betas"]
-        kernel("adamw", p)(
-            p,
-            g,
-            m.writable(),
-            v.writable(),
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            decay,
-            slot.step,
-            scale,
-        )
+        rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
+        kernel("adamw", p)(p, g, *memory, *rates, step, scale)
 
 
 class Adam(AdamW):
@@ -146,11 +141,17 @@ class Adam(AdamW):
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
     def _update(
-        self, slot: Slot, g: Array, group: dict[str, Any], scale: float
+        self,
+        p: Array,
+        g: Array,
+        memory: list[Array],
+        step: int,
+        group: dict[str, Any],
+        scale: float,
     ) -> None:
         if group["weight_decay"]:
-            g, scale = g * scale + group["weight_decay"] * slot.parameter._data, 1.0
-        self._adamw(slot, g, group, 0.0, scale)
+            g, scale = g * scale + group["weight_decay"] * p, 1.0
+        super()._update(p, g, memory, step, {**group, "weight_decay": 0.0}, scale)
 
 
 def decay_groups(model: Module, weight_decay: float) -> list[dict[str, Any]]:

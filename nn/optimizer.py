@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,6 +34,39 @@ class Slot:
         # in order even if a file holds the parameter transposed: kernels want that
         zeros = np.zeros_like(self.parameter._data, order="C")
         self.memory = [Tensor(zeros) for _ in range(count)]
+
+    def arrays(self) -> tuple[Array, Array, list[Array]]:
+        """What an update needs: the parameter, its gradient, its memory."""
+        p = self.parameter
+        grad: Any = p._grad
+        memory = [x.writable() for x in self.memory] if self.memory else []
+        return p.writable(), grad._data, memory
+
+
+# A tenth of a small model's step would go into AdamW's updates of a few numbers each,
+# whose time is that of calling NumPy a dozen times.
+SMALL = 1 << 14  # elements; kernels for larger arrays are compiled
+
+
+def of_one_step(slots: Iterable[Slot]) -> list[list[Slot]]:
+    """Slots that one update can do: those of a step, and a dtype."""
+    found: dict[Any, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault((slot.step, slot.parameter.dtype), []).append(slot)
+    return list(found.values())
+
+
+def joined(arrays: Sequence[Array]) -> Array:
+    """All elements in one row."""
+    return np.concatenate([array.reshape(-1) for array in arrays])
+
+
+def put_back(whole: Array, arrays: Iterable[Array]) -> None:
+    """What `joined` did, undone: the elements go back to where they came from."""
+    end = 0
+    for array in arrays:
+        start, end = end, end + array.size
+        array[...] = whole[start:end].reshape(array.shape)
 
 
 class Optimizer:
@@ -119,23 +152,51 @@ class Optimizer:
     def step(self, grad_scale: float = 1.0) -> None:
         """Update each parameter that has a gradient, with its gradient * grad_scale."""
         for group, slots in zip(self.param_groups, self._slots, strict=True):
-            count = len(self._remembers(group))
+            count, small = len(self._remembers(group)), []
             for slot in slots:
-                grad = slot.parameter._grad
-                if grad is None:
+                if slot.parameter._grad is None:
                     continue
                 if len(slot.memory) != count:
                     slot.fill(count)
                 slot.step += 1
-                self._update(slot, grad._data, group, grad_scale)
+                if self._joins and slot.parameter.size < SMALL:
+                    small.append(slot)
+                else:
+                    self._update(*slot.arrays(), slot.step, group, grad_scale)
+            for alike in of_one_step(small):
+                self._update_joined(alike, group, grad_scale)
+
+    def _update_joined(
+        self, slots: list[Slot], group: dict[str, Any], scale: float
+    ) -> None:
+        """One update for slots of the same step, side by side."""
+        ps, gs, memories = zip(*[slot.arrays() for slot in slots], strict=True)
+        changing = [ps, *zip(*memories, strict=True)]
+        p, *memory = rows = [joined(arrays) for arrays in changing]
+        self._update(p, joined(gs), memory, slots[0].step, group, scale)
+        for row, arrays in zip(rows, changing, strict=True):
+            put_back(row, arrays)
+
+    _joins = False
+    """Whether an update of many small parameters is quicker side by side."""
 
     def _remembers(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of the arrays that the update keeps for each parameter."""
         raise NotImplementedError
 
     def _update(
-        self, slot: Slot, g: Array, group: dict[str, Any], scale: float
+        self,
+        p: Array,
+        g: Array,
+        memory: list[Array],
+        step: int,
+        group: dict[str, Any],
+        scale: float,
     ) -> None:
+        """Change p and its memory in place, element by element, for g * scale.
+
+        p may be one parameter, or several small ones side by side.
+        """
         raise NotImplementedError
 
     # --- saving and loading

@@ -83,9 +83,7 @@ def backward_in_parts(
     return found
 
 
-def random_bits(
-    rng: np.random.Generator, shape: tuple[int, ...]
-) -> NDArray[np.uint32]:
+def random_bits(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint32]:
     """Uniform numbers of 32 bits; in a part, its rows of the whole batch's."""
     rng, rows = own(rng), _rows.get()
     count = shape[0] if shape else 1
@@ -97,7 +95,8 @@ def random_bits(
         return whole[rows.start : rows.stop].reshape(shape)
     # 64 bits at a time, since only these may be skipped, and since other threads wait
     # for a Generator's own methods: they keep the interpreter's lock
-    bits, words = rng.bit_generator, -(-size // 2)  # of a row
+    bits: Any = rng.bit_generator
+    words = -(-size // 2)  # of a row
     bits.advance(rows.start * words)
     raw = bits.random_raw(count * words).reshape(count, words)
     bits.advance((rows.of - rows.stop) * words)

@@ -81,6 +81,36 @@ def test_float32_stays_float32_and_near_float64(
     np.testing.assert_allclose(p.data, q.data, rtol=1e-4, atol=1e-5)
 
 
+SHAPES = st.lists(
+    st.sampled_from([(), (0,), (3,), (2, 3), (130, 130)]), min_size=1, max_size=5
+)
+
+
+@given(SHAPES, st.sampled_from([ours.Adam, ours.AdamW]), st.data())
+def test_parameters_are_updated_as_if_each_were_alone(
+    shapes: Any, kind: Any, data: Any
+) -> None:
+    """Small ones side by side, whatever their dtypes, and which have gradients when."""
+    dtypes = [data.draw(st.sampled_from(["f4", "f8"])) for _ in shapes]
+    pairs = [*zip(shapes, dtypes, strict=True)]
+    together, alone = (
+        [Parameter(np.full(shape, 0.5, dtype)) for shape, dtype in pairs]
+        for _ in range(2)
+    )
+    settings = {"lr": 0.1, "weight_decay": 0.2}
+    optimizers = [kind(together, **settings), *[kind([p], **settings) for p in alone]]
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        for p, q in zip(together, alone, strict=True):
+            g = Tensor(rng.standard_normal(p.shape).astype(p.dtype))
+            p.grad = q.grad = g if data.draw(st.booleans()) else None
+        for optimizer in optimizers:
+            optimizer.step(0.5)
+    for p, q in zip(together, alone, strict=True):
+        assert p.dtype == q.dtype
+        np.testing.assert_array_equal(p.data, q.data)
+
+
 class Tied(Module):
     def __init__(self) -> None:
         self.table = Embedding(3, 3, rng=0)
