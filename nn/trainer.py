@@ -96,6 +96,7 @@ class Trainer:
         self.final_count = 0
         self._since_best = 0  # evaluations
         self._rate = config.rate()
+        self._parameters = list(model.parameters())
         self._generators = replay.generators(model)
         self._threads = threads_for(model, config.threads)
         self._stopping = self._resumed = False
@@ -186,7 +187,7 @@ class Trainer:
         before = replay.random_states(self._generators)
         total, count = self._gradients(batches)
         loss = total / count
-        norm = grad_norm(self.model.parameters()) / count
+        norm = grad_norm(self._parameters) / count
         if not (math.isfinite(loss) and math.isfinite(norm)):
             replay.set_random_states(self._generators, before)
             name, value = ("gradient", norm) if math.isfinite(loss) else ("loss", loss)

@@ -62,12 +62,13 @@ def training_step(
 ) -> Step:
     """A step as nn's trainer takes it, on one batch again and again; its mean loss."""
     threads, rngs = threads_for(model, None), generators(model).values()
+    parameters = list(model.parameters())
 
     def step() -> float:
         optimizer.zero_grad()
         outs = backward_in_parts(losses, batch, threads, rngs)
         loss, count = sum(out.item() for out, _ in outs), sum(n for _, n in outs)
-        norm = optim.grad_norm(model.parameters()) / count
+        norm = optim.grad_norm(parameters) / count
         optimizer.step(grad_scale=optim.clip_scale(norm, 1.0) / count)
         return loss / count
 
