@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tensorgrad as tg
 from gpt import GPT, GPTConfig
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import counts, libraries, process, quick
+from tests.benchmarks import counts, libraries, operations, process, quick
 from tests.benchmarks.ours import STEPS
 from tests.benchmarks.programs import PROGRAMS
 
@@ -187,3 +187,12 @@ def test_other_libraries_take_the_same_steps(library: str) -> None:
         for w, g in zip(weights, tg.grad(ours, weights), strict=True):
             with tg.no_grad():
                 w -= libraries.RATE * g
+
+
+@pytest.mark.parametrize("name", operations.OPERATIONS)
+def test_both_sides_differentiate_the_same_ops(name: str) -> None:
+    pytest.importorskip("torch")
+    key = operations.key(name, 4)
+    ours, theirs = (operations.build(side, key)() for side in ("tensorgrad", "torch"))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one.data, other, rtol=1e-4, atol=1e-5)

@@ -13,7 +13,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import generation, growth, hvp, libraries, process, programs, quick, training
+from . import (
+    generation,
+    growth,
+    hvp,
+    libraries,
+    operations,
+    process,
+    programs,
+    quick,
+    training,
+)
 from .pairs import apart
 from .tables import Options, head, row
 
@@ -68,6 +78,7 @@ TABLES = {
     "others": Table(
         "steps of other sizes and kinds", titles_of(programs.OTHERS), steps
     ),
+    "operations": Table("single ops", operations.TITLES, operations.show),
     "libraries": Table(
         "small steps in other libraries", libraries.TITLES, libraries.show
     ),

@@ -31,12 +31,14 @@ SPAWN = multiprocessing.get_context("spawn")
 
 def build(side: str, name: str) -> tuple[Step, int]:
     """The step of one side, and into how many parts its time is divided."""
-    from . import generation, libraries
+    from . import generation, libraries, operations
 
     if side == "product":
         return product(), 1
     if name in generation.TASKS:
         return generation.build(side, name)
+    if name in operations.NAMES:
+        return operations.build(side, name), operations.IN_SUM
     if side in libraries.STEPS:
         return libraries.build(side, name), PROGRAMS[name].parts
     if side == "torch":
