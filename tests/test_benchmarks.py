@@ -1,6 +1,7 @@
 """What the benchmarks count and decide. Nothing is timed here."""
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import tensorgrad as tg
 from gpt import GPT, GPTConfig
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import counts, libraries, operations, process, quick
+from tests.benchmarks import counts, libraries, operations, process, quick, toys
 from tests.benchmarks.ours import STEPS
 from tests.benchmarks.programs import PROGRAMS
 
@@ -67,6 +68,15 @@ def test_both_sides_take_the_same_steps() -> None:
     from tests.benchmarks import peer
 
     assert peer.STEPS.keys() == STEPS.keys()
+
+
+@pytest.mark.parametrize("name", toys.TOYS)
+def test_toys_learn(name: str) -> None:
+    libraries = [toys.ours, *[toys.peer] * (find_spec("torch") is not None)]
+    for library in libraries:
+        step = toys.toy_step(library, name)
+        first, *_, last = (step() for _ in range(30))
+        assert last < first
 
 
 def test_the_peer_trains_on_the_same_tokens(tmp_path: Path) -> None:

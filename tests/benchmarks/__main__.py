@@ -78,6 +78,7 @@ TABLES = {
     "others": Table(
         "steps of other sizes and kinds", titles_of(programs.OTHERS), steps
     ),
+    "toys": Table("steps of small models", titles_of(programs.SMALL_MODELS), steps),
     "operations": Table("single ops", operations.TITLES, operations.show),
     "libraries": Table(
         "small steps in other libraries", libraries.TITLES, libraries.show

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from nn.transformer import (
 )
 from nn.transformer.translation import objective as translation_objective
 
+from . import toys
 from .programs import (
     OPS_IN_CHAIN,
     blocks_of_tokens,
@@ -231,4 +233,5 @@ STEPS: dict[str, Callable[..., Any]] = {
     "bert": bert_step,
     "convolutions": convolutions_step,
     "attention": attention_step,
+    "toy": partial(toys.toy_step, toys.ours),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import toys
 from .peer_gpt import gpt_step
 from .peer_transformer import bert_step, encoder_decoder_step
 from .programs import OPS_IN_CHAIN, images, queries_keys_values
@@ -112,4 +114,5 @@ STEPS: dict[str, Callable[..., Any]] = {
     "bert": bert_step,
     "convolutions": convolutions_step,
     "attention": attention_step,
+    "toy": partial(toys.toy_step, toys.peer),
 }

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .toys import TOYS
+
 OPS_IN_CHAIN = 50
 
 
@@ -64,6 +66,9 @@ OTHERS = {
         dict(batch=64),
     ),
 }
+SMALL_MODELS = {
+    name: Program(title, "toy", {"name": name}) for name, (title, _) in TOYS.items()
+}
 # op and mlp are left out: compiled kernels take no arrays as small as theirs.
 NUMPY = {
     f"{name}-numpy": program
@@ -85,6 +90,7 @@ ATTENTION = {
 PROGRAMS: dict[str, Program] = {
     **TRAINING,
     **OTHERS,
+    **SMALL_MODELS,
     **NUMPY,
     **{f"batch-{B}": program for B, program in BATCHES.items()},
     **{f"layers-{layers}": program for layers, program in LAYERS.items()},
