@@ -7,6 +7,7 @@ from .numba_elementwise import (
     gelu_erf_backward,
     gelu_tanh,
     gelu_tanh_backward,
+    sigmoid,
     where,
 )
 from .numba_elementwise import erf_values as erf
@@ -52,6 +53,7 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "scatter_add_rows",
+    "sigmoid",
     "softmax",
     "softmax_backward",
     "sum_rows",

@@ -1,4 +1,4 @@
-"""Compiled kernels that treat every element alike: the GELUs, erf, AdamW."""
+"""Compiled kernels that treat every element alike: activations, erf, AdamW."""
 
 import math
 
@@ -71,6 +71,16 @@ def _gelu_erf_backward(g, x, out):
 
 
 @compiled
+def _sigmoid(x, out):
+    t = x.dtype.type
+    zero, one = t(0), t(1)
+    for i in range(x.size):
+        e = exp(-abs(x[i]))
+        part = one / (one + e)
+        out[i] = e * part if x[i] < zero else part
+
+
+@compiled
 def _erf(x, out):
     for i in range(x.size):
         out[i] = erf(x[i])
@@ -92,6 +102,12 @@ def gelu_erf_backward(g, x):
     return _map(_gelu_erf_backward, g, x)
 
 
+def sigmoid(x):
+    # at float64 NumPy's exponential is in vectors, and the compiler's is not
+    single = x.dtype == np.float32
+    return _map(_sigmoid, x) if single else reference.sigmoid(x)
+
+
 def erf_values(x):
     return _map(_erf, x)
 
@@ -99,7 +115,8 @@ def erf_values(x):
 @compiled
 def _where(condition, x, y, out):
     for i in range(out.size):
-        out[i] = x[i] if condition[i] else y[i]
+        one, other = x[i], y[i]  # both read: a read that may not happen is a branch
+        out[i] = one if condition[i] else other
 
 
 @compiled

@@ -42,6 +42,16 @@ _quiet = np.errstate(all="ignore")
 
 
 @_quiet
+def sigmoid(x):
+    """1 / (1 + e^-x), which is 0 where e^-x overflows."""
+    if x.dtype.char not in "fdg":
+        # at float16 e^12 is infinity, but 1 / e^12 is not 0; -x wraps around at uint8
+        wide = sigmoid(x.astype(np.result_type(x, np.float32)))
+        return wide.astype(np.result_type(x, np.float16))
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+@_quiet
 def gelu_tanh(x):
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2."""
     return np.asarray(0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBE * (x * x * x)))))

@@ -8,7 +8,7 @@ from ..errors import ConfigError
 from ..kernels import kernel
 from ..op import fused, primitive
 from .elementwise import where
-from .exponential import exp
+from .exponential import exp, expm1
 from .floats import fast
 from .trigonometric import tanh
 
@@ -32,8 +32,7 @@ def sigmoid(x):
     >>> sigmoid(Tensor([0.0, -1000.0]))
     Tensor([0.5, 0. ], dtype=float32)
     """
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    return kernel("sigmoid", x)(x)
 
 
 sigmoid.gradient(x=lambda g, out: g * out * (1 - out))
@@ -46,10 +45,11 @@ def log_sigmoid(x):
     >>> log_sigmoid(Tensor([0.0, 1000.0]))
     Tensor([-0.693, -0.   ], dtype=float32)
     """
-    return -np.logaddexp(-x, 0)
+    return np.minimum(x, 0) - _log1p_exp(x)
 
 
-log_sigmoid.gradient(x=lambda g, x: g * sigmoid(-x))
+# 1 - sigmoid(x) = 1 - e^out, to all its digits
+log_sigmoid.gradient(x=lambda g, out: g * -expm1(out))
 
 
 @primitive
@@ -59,10 +59,16 @@ def softplus(x):
     >>> softplus(Tensor([-1000.0, 0.0, 1.0]))
     Tensor([0.   , 0.693, 1.313], dtype=float32)
     """
-    return np.logaddexp(x, 0)
+    return np.maximum(x, 0) + _log1p_exp(x)
 
 
-softplus.gradient(x=lambda g, x: g * sigmoid(x))
+# sigmoid(x) = 1 - 1 / (1 + e^x) = 1 - e^-out, to all its digits
+softplus.gradient(x=lambda g, out: g * -expm1(-out))
+
+
+def _log1p_exp(x):
+    """log(1 + e^-|x|)"""
+    return np.log1p(np.exp(-1.0 * np.abs(x)))  # 1.0: unsigned integers lack -x
 
 
 @primitive
@@ -77,7 +83,7 @@ def silu(x):
     return x * sigmoid(x)
 
 
-silu.gradient(x=lambda g, x: g * ((s := sigmoid(x)) * (1 + x * (1 - s))))
+silu.gradient(x=lambda g, x, out: g * ((s := sigmoid(x)) + out * (1 - s)))
 
 
 @primitive(smooth="x != 0", kinks="0 at x = 0")
@@ -100,7 +106,9 @@ def leaky_relu(x, *, negative_slope=0.01):
     >>> leaky_relu(Tensor([-1.0, 2.0]))
     Tensor([-0.01,  2.  ], dtype=float32)
     """
-    return np.where(x > 0, x, negative_slope * x)
+    if 0 < negative_slope <= 1:  # then the larger of the two
+        return np.maximum(x, negative_slope * x)
+    return where(x > 0, x, negative_slope * x)
 
 
 leaky_relu.gradient(x=lambda g, x, negative_slope: where(x > 0, g, negative_slope * g))
@@ -116,12 +124,15 @@ def elu(x, *, alpha=1.0):
     >>> elu(Tensor([-1000.0, 0.0, 2.0]))
     Tensor([-1.,  0.,  2.], dtype=float32)
     """
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
 
 
-elu.gradient(
-    x=lambda g, x, alpha: where(x <= 0, g * (alpha * exp(where(x < 0, x, 0.0))), g)
-)
+def _elu_gradient(g, x, alpha):
+    curved = g * exp(where(x < 0, x, 0.0))  # at alpha = 1 it is g on the right
+    return curved if alpha == 1 else where(x <= 0, alpha * curved, g)
+
+
+elu.gradient(x=_elu_gradient)
 
 
 @primitive

@@ -167,8 +167,20 @@ def power_constant(x, *, exponent):
     >>> power_constant(Tensor([0.0, 3.0]), exponent=2)
     Tensor([0., 9.], dtype=float32)
     """
+    products = _PRODUCTS.get(exponent)
+    if products and np.asarray(x).dtype.kind == "f":
+        return products(x)
     return x**exponent
 
+
+# pow() takes fifty times as long an element. NumPy itself knows -1, 0, 0.5, 1 and 2.
+_PRODUCTS = {
+    -3: lambda x: 1 / x / x / x,
+    -2: lambda x: 1 / x / x,  # 1 / (x * x) would lose the smallest results
+    -0.5: lambda x: 1 / np.sqrt(x + 0),  # + 0: infinity at -0, not its negative
+    3: lambda x: x * x * x,
+    4: lambda x: np.square(np.square(x)),
+}
 
 power_constant.gradient(
     x=lambda g, x, exponent: (

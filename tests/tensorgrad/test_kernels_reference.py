@@ -104,6 +104,21 @@ def test_erf_is_that_of_the_c_library():
     np.testing.assert_allclose(single, expected, rtol=0, atol=3e-7)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "uint8", "bool"])
+def test_sigmoid_keeps_its_digits_in_the_tail_and_never_falls(dtype):
+    lowest = {"float16": -16, "float32": -87, "float64": -700}.get(dtype, 0)
+    x = np.linspace(lowest, 40, 4001).astype(dtype)
+    found, exact = reference.sigmoid(x), 1 / (1 + np.exp(-x.astype("g")))
+    assert found.dtype == np.result_type(dtype, np.float16)
+    limits = np.finfo(found.dtype)
+    # e^-x, the sum and the quotient are rounded; a subnormal result once more
+    smallest = limits.smallest_subnormal
+    np.testing.assert_allclose(found, exact, rtol=3 * limits.eps, atol=smallest)
+    assert (np.diff(found[np.argsort(x, kind="stable")]) >= 0).all()
+    beyond = reference.sigmoid(np.array([-np.inf, -1e4, 1e4, np.inf, np.nan]))
+    np.testing.assert_array_equal(beyond, [0, 0, 1, 1, np.nan])
+
+
 def test_rows_that_hold_nothing():
     x = np.array([[-np.inf, -np.inf], [0.0, -np.inf]])
     np.testing.assert_array_equal(reference.softmax(x), [[0, 0], [1, 0]])

@@ -118,6 +118,26 @@ def test_digits_that_a_naive_formula_loses() -> None:
     np.testing.assert_allclose(tg.elu(np.array([-1e-12])), [-1e-12], rtol=1e-11)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_slopes_of_softplus_and_log_sigmoid_keep_their_digits(dtype: str) -> None:
+    """1 - e^-softplus(x): neither rounded to 0 on one side nor NaN on the other."""
+    x = np.array([-inf, -87, -30, -1, 0, 1, 30, 1000, inf], dtype)
+    with np.errstate(over="ignore"):
+        exact = 1 / (1 + np.exp(-x.astype("g")))
+    for function, at in ((tg.softplus, x), (tg.log_sigmoid, -x)):
+        leaf = Tensor(at, requires_grad=True)
+        found = tg.grad(function(leaf).sum(), leaf)
+        np.testing.assert_allclose(found.data, exact, rtol=5 * np.finfo(dtype).eps)
+
+
+def test_unsigned_integers() -> None:
+    x = np.array([0, 1, 200], "uint8")
+    for name in ("elu", "leaky_relu", "log_sigmoid", "sigmoid", "silu", "softplus"):
+        found, expected = (getattr(tg, name)(values) for values in (x, x + 0.0))
+        # int8 and smaller become float16 in NumPy's functions
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
 def test_relations() -> None:
     x = np.linspace(-5, 5, 21)
     np.testing.assert_allclose(tg.softplus(x) - tg.softplus(-x), x, atol=1e-14)

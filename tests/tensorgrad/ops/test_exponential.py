@@ -98,6 +98,36 @@ def test_whole_powers_are_smooth_at_0(exponent: float) -> None:
     assert found == [math.factorial(n) * (n == exponent) for n in range(5)]
 
 
+@pytest.mark.parametrize("dtype", ["float16", *DTYPES])
+@pytest.mark.parametrize("exponent", [-3, -2, -0.5, 3, 4, 3.0])
+def test_a_power_by_products_is_within_2_units_of_the_exact(
+    exponent: float, dtype: str
+) -> None:
+    wide = {"float16": "f8", "float32": "f8", "float64": "g"}[dtype]
+    largest = math.log(np.finfo(dtype).max) / 2
+    sizes = np.exp(np.random.default_rng(0).uniform(-largest, largest, 999))
+    x = np.array([*sizes, *-sizes, 0.0, -0.0, inf, nan], dtype)
+    with np.errstate(all="ignore"):
+        found = tg.power_constant(x, exponent=exponent)
+        exact = x.astype(wide) ** exponent
+        expected = exact.astype(dtype)
+    assert found.dtype == dtype
+    finite = np.isfinite(expected)
+    error = np.abs(found[finite] - exact[finite])
+    assert (error <= 2 * np.spacing(np.abs(expected[finite]))).all()
+    np.testing.assert_array_equal(found[~finite], expected[~finite])
+
+
+def test_whole_powers_of_integers_are_numpys() -> None:
+    for dtype in ("int8", "int64"):
+        x = np.arange(9, dtype=dtype)
+        found = tg.power_constant(x, exponent=3)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, x**3)
+        with pytest.raises(ValueError, match="negative integer powers"):
+            tg.power_constant(x, exponent=-2)
+
+
 def test_large_and_small_numbers_without_a_warning() -> None:
     for op in (tg.logaddexp, tg.logaddexp2):
         x, y = [2000.0, -2000.0, 1e30, 0.0], [0.0, 0.0, -1e30, 2000.0]
