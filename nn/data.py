@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorgrad.errors import CheckpointError, ConfigError, DataError
 
-from .checkpoints import rng_state, set_rng_state
 from .losses import IGNORED
+from .random_state import rng_state, set_rng_state
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]

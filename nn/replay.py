@@ -10,8 +10,8 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad.errors import AnomalyError, InputError
 
-from .checkpoints import rng_state, set_rng_state
 from .module import Module
+from .random_state import rng_state, set_rng_state
 
 Generators = dict[str, np.random.Generator]
 

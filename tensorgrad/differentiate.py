@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .call import alias
+from .aliases import alias
 from .errors import GraphError, ShapeError
 from .graph import Node, Variable, add, freed, walk, wrap
 from .memory import alone

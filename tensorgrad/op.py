@@ -35,6 +35,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import call
+from .aliases import alias, pick
 from .differentiate import grad
 from .errors import DefinitionError, GraphError, ShapeError
 from .graph import Node, Send, wrap
@@ -252,7 +253,7 @@ class Op:
         elif saved[0] is not None:
             saved[0] = tuple(map(opened, saved[0], node.parents))
         out = saved[n]
-        saved[n] = call.pick(out, node) if type(out) is tuple else opened(out, node)
+        saved[n] = pick(out, node) if type(out) is tuple else opened(out, node)
         return saved
 
     def _partials(
@@ -264,7 +265,7 @@ class Op:
         together, sent three times. An alias of x for each has its own.
         """
         known = dict(zip(self.names, saved, strict=True))
-        inputs = [call.alias(known[name]) for name in self.inputs]
+        inputs = [alias(known[name]) for name in self.inputs]
         out = self.definition(*inputs, **{n: known[n] for n in self.settings})  # type: ignore[misc]
         wanted = [x for x, p in zip(inputs, parents, strict=True) if p is not None]
         found = iter(grad(out, wanted, g, create_graph=True))

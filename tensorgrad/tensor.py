@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import differentiate, graph, interop, ops
-from .call import alias
+from .aliases import alias
 from .coerce import as_array
 from .errors import DtypeError, GraphError, ShapeError
 from .graph import Node, leaf, result_class, wrap

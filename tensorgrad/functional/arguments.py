@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..call import ALIAS
+from ..aliases import ALIAS
 from ..errors import ConfigError, DtypeError, ShapeError
 from ..graph import Node, Variable, wrap
 from ..mode import recording

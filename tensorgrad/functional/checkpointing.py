@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from .. import tracing
-from ..call import ALIAS, Plumbing, Several, alias, pick
+from ..aliases import ALIAS, Plumbing, alias, pick
+from ..call import Several
 from ..differentiate import leading_to, made_since
 from ..errors import GraphError, MutationError
 from ..graph import Node, Send, Variable, next_order, walk, wrap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..call import ALIAS
+from ..aliases import ALIAS
 from ..differentiate import flow, leading_to
 from ..graph import Node, next_order, wrap
 from .arguments import listed, selected
