@@ -7,6 +7,7 @@ from .numba_elementwise import (
     gelu_erf_backward,
     gelu_tanh,
     gelu_tanh_backward,
+    hypot,
     sigmoid,
     where,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "gelu_erf_backward",
     "gelu_tanh",
     "gelu_tanh_backward",
+    "hypot",
     "layer_norm",
     "layer_norm_backward",
     "linear",

@@ -143,6 +143,26 @@ def where(condition, x, y):
 
 
 @compiled
+def _hypot(x, y, out):
+    t = x.dtype.type
+    zero, one, infinity = t(0), t(1), t(math.inf)
+    for i in range(x.size):
+        a, b = abs(x[i]), abs(y[i])
+        high, low = (a, b) if a > b else (b, a)
+        part = low / high  # of squares alone the larger would overflow
+        size = high if low == zero else high * np.sqrt(one + part * part)
+        out[i] = infinity if (a == infinity) | (b == infinity) else size
+
+
+def hypot(x, y):
+    if any(type(side) is not np.ndarray for side in (x, y)):
+        return reference.hypot(x, y)
+    if (x.shape, x.dtype) != (y.shape, y.dtype):
+        return reference.hypot(x, y)
+    return _map(_hypot, x, y)
+
+
+@compiled
 def _adamw(param, grad, m, v, scale, keep, rest1, beta2, step_size, root, eps):
     t = param.dtype.type
     scale, keep, rest1, step_size = t(scale), t(keep), t(rest1), t(step_size)

@@ -213,6 +213,11 @@ def where(condition, x, y):
     return np.where(condition, x, y)
 
 
+def hypot(x, y):
+    """sqrt(x^2 + y^2), without overflow."""
+    return np.asarray(np.hypot(x, y))
+
+
 def linear(x, weight, bias):
     """x @ weight.T + bias, or without bias: (N, K), (M, K) and (M,) -> (N, M)."""
     out = x @ weight.T

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..kernels import kernel
 from ..op import primitive
 from .compare import logical_and, logical_not
 from .elementwise import where, zeros_like
@@ -254,16 +255,16 @@ def hypot(x, y):
     >>> hypot(Tensor([3.0]), 4.0)
     Tensor([5.], dtype=float32)
     """
-    return np.hypot(x, y)
+    array = x if isinstance(x, np.ndarray) else y
+    return kernel("hypot", np.asarray(array))(x, y)
 
 
 hypot.gradient(
-    x=lambda g, x, out: g * unit(x, out),
-    y=lambda g, y, out: g * unit(y, out),
+    x=lambda g, x, out: g * (x / nonzero(out)),
+    y=lambda g, y, out: g * (y / nonzero(out)),
 )
 
 
-def unit(x, radius):
-    """x / radius, and 0 at the origin, to every order."""
-    origin = radius == 0
-    return where(origin, 0.0, x / where(origin, 1.0, radius))
+def nonzero(radius):
+    """The radius; at the origin infinity: x / infinity is 0 to every order."""
+    return where(radius == 0, np.inf, radius)

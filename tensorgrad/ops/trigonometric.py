@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..op import primitive
-from .exponential import hypot, sqrt, unit
+from .exponential import hypot, nonzero, sqrt
 
 __all__ = [
     "arccos",
@@ -123,8 +123,8 @@ def arctan2(y, x):
 
 # x / (x^2 + y^2), without overflow in the squares
 arctan2.gradient(
-    y=lambda g, y, x: g * unit(unit(x, r := hypot(x, y)), r),
-    x=lambda g, y, x: -g * unit(unit(y, r := hypot(x, y)), r),
+    y=lambda g, y, x: g * (x / (r := nonzero(hypot(x, y))) / r),
+    x=lambda g, y, x: -g * (y / (r := nonzero(hypot(x, y))) / r),
 )
 
 

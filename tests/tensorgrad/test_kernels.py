@@ -29,7 +29,7 @@ NAMES = [
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
-    *("linear", "sigmoid"),
+    *("linear", "sigmoid", "hypot"),
 ]
 
 
@@ -144,6 +144,21 @@ def test_where(make, shape, other):
     assert_agree("where", condition.astype(np.int8), x, other)
     assert_agree("where", condition, x, y.astype(np.float16))
     assert_agree("where", condition, x, np.float64(other))
+
+
+@needs_numba
+@given(sources(), shapes | st.just(()), st.sampled_from([1.0, 1e30, 1e-30]))
+def test_hypot(make, shape, scale):
+    x, y = (make(*shape) * make.dtype.type(scale) for _ in range(2))
+    expected = reference.hypot(x, y)
+    found = compiled().hypot(x, y)
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    rtol = 4 * np.finfo(found.dtype).eps  # a quotient, a product, a sum, a root
+    np.testing.assert_allclose(found, expected, rtol=rtol)
+    # what is broadcast, or of two dtypes, is left to NumPy
+    assert_agree("hypot", x, y[..., :1] if y.ndim else y)
+    assert_agree("hypot", x, y.astype(np.float64))
+    assert_agree("hypot", x, 2.0)
 
 
 @needs_numba
