@@ -48,8 +48,8 @@ _FAR = (
 )
 
 
-# erf(x) = 1 - exp(x q(x)) for x >= 0, highest power first: minimax fit on x <= 4, where
-# erf rounds to 1, to 4e-8. Beyond it x q(x) falls on, to -infinity.
+# erf(x) = 1 - exp(q(x)) for x >= 0: minimax fit of q on x <= 4, where erf rounds to 1,
+# to 4e-8, highest power first. Beyond 4 q falls on, to -infinity.
 _SINGLE = (
     -4.07078483e-5,
     3.81000046e-4,
@@ -59,28 +59,29 @@ _SINGLE = (
     -1.02814411e-1,
     -6.36616497e-1,
     -1.12837921e0,
+    0.0,
 )
 _FEW = 256  # elements: for these the C library's erf is faster, one by one
 
 
+def _polynomial(coefficients, x):
+    """Its value by Horner's rule, highest power first."""
+    out = x * coefficients[0]
+    for coefficient in coefficients[1:-1]:
+        out += coefficient
+        out *= x
+    out += coefficients[-1]
+    return out
+
+
 def _ratio(coefficients, x):
-    """P(x) / Q(x), by one pass for both of them: x (N,)."""
-    terms = np.array(coefficients, x.dtype).T[:, :, None]  # (degree + 1, 2, 1)
-    both = terms[0] * x  # (2, N)
-    both += terms[1]
-    for term in terms[2:]:
-        both *= x
-        both += term
-    return both[0] / both[1]
+    top, bottom = coefficients
+    return _polynomial(top, x) / _polynomial(bottom, x)
 
 
 @np.errstate(all="ignore")
 def _erf_single(x):
-    size = np.abs(x)
-    out = size * _SINGLE[0]
-    for coefficient in _SINGLE[1:]:
-        out += coefficient
-        out *= size
+    out = _polynomial(_SINGLE, np.abs(x))
     return np.copysign(np.expm1(out, out), x, out)
 
 
@@ -105,5 +106,6 @@ def erf(x):
     elif x.dtype.itemsize > 4:
         found = _erf_double(flat)
     else:
-        found = _erf_single(flat.astype(np.float32)).astype(x.dtype)
+        found = _erf_single(flat.astype(np.float32, copy=False))
+        found = found.astype(x.dtype, copy=False)
     return found.reshape(x.shape)
