@@ -102,6 +102,28 @@ def test_erf_is_that_of_the_c_library():
     assert single.dtype == np.float32
     # the rounding of x itself, times a slope below 1.13, and two of the result
     np.testing.assert_allclose(single, expected, rtol=0, atol=3e-7)
+    half = reference.erf(x.astype(np.float16))
+    assert half.dtype == np.float16
+    exact = [math.erf(v) for v in x.astype(np.float16)]
+    np.testing.assert_allclose(half, exact, rtol=np.finfo(np.float16).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_erf_of_few_and_of_many_elements(dtype):
+    """One by one or in passes: the same, in every shape, NaN and signed zeros too."""
+    x = np.linspace(-7, 7, 600).astype(dtype).reshape(2, 10, 30)
+    x[0, 0, :5] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+    many = reference.erf(x)
+    few = np.stack([reference.erf(part) for part in x.reshape(60, 10)])
+    assert many.shape == x.shape
+    assert few.dtype == many.dtype == dtype
+    atol = 2 * np.finfo(dtype).eps
+    np.testing.assert_allclose(many, few.reshape(x.shape), rtol=0, atol=atol)
+    for found in (many.ravel(), few.ravel()):
+        assert np.signbit(found[3:5]).tolist() == [False, True]
+        assert (np.diff(found[5:]) >= -atol).all()
+    assert reference.erf(x[:0]).shape == (0, 10, 30)
+    assert reference.erf(x[0, 0, 3]).shape == ()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "uint8", "bool"])

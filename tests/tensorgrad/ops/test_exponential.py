@@ -128,6 +128,29 @@ def test_whole_powers_of_integers_are_numpys() -> None:
             tg.power_constant(x, exponent=-2)
 
 
+@pytest.mark.parametrize("dtype", ["float16", *DTYPES, "int8", "uint8", "bool"])
+@pytest.mark.parametrize("name", ["logaddexp", "logaddexp2"])
+def test_logarithms_of_sums_of_many_elements_are_numpys(name: str, dtype: str) -> None:
+    draws = np.random.default_rng(0).normal(0, 30, (2, 300))
+    special = np.array([-inf, inf, nan, 0.0, -200.0, 200.0])
+    x, y = (
+        np.concatenate([axis.ravel(), row])
+        for axis, row in zip(np.meshgrid(special, special), draws, strict=True)
+    )
+    if dtype in ("int8", "uint8", "bool"):
+        x, y = (np.abs(row) for row in draws)
+    x, y = x.astype(dtype), y.astype(dtype)
+    ours, numpys = getattr(tg, name), getattr(np, name)
+    for inputs in ((x, y), (y, x), (x, y[-1:]), (x, x)):
+        found = ours(*inputs)
+        with np.errstate(all="ignore"):
+            expected = numpys(*inputs)
+        eps = np.finfo(expected.dtype).eps
+        np.testing.assert_allclose(found, expected, rtol=3 * eps, atol=3 * eps)
+        if x.dtype.kind == "f":
+            assert found.dtype == dtype
+
+
 def test_large_and_small_numbers_without_a_warning() -> None:
     for op in (tg.logaddexp, tg.logaddexp2):
         x, y = [2000.0, -2000.0, 1e30, 0.0], [0.0, 0.0, -1e30, 2000.0]
