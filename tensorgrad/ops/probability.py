@@ -42,12 +42,12 @@ def _top(x, axis):
 
 
 def _along_last(run, axis, *arrays):
-    """`run` on arrays with `axis` moved to the end, and its result moved back."""
+    """`run` on arrays with `axis` exchanged for the last, and its result back."""
     if not arrays[0].ndim:
         raise ShapeError("softmax and log_softmax need at least one axis")
     if axis in (-1, arrays[0].ndim - 1):
         return run(*arrays)
-    return np.moveaxis(run(*[np.moveaxis(x, axis, -1) for x in arrays]), -1, axis)
+    return run(*[x.swapaxes(axis, -1) for x in arrays]).swapaxes(axis, -1)
 
 
 @softmax.forward
@@ -114,15 +114,14 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
         raise ValueError(
             f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}"
         )
-    n = logits.shape[-1]
-    outside = (targets < 0) | (targets >= n)
-    if (outside & (targets != ignore_index)).any():
-        bad = targets[outside & (targets != ignore_index)][0]
-        raise ShapeError(f"cross_entropy: target {bad} is not among {n} classes")
-    flat, flat_targets = rows(logits), targets.reshape(-1).astype(np.int64)
-    losses, log_normaliser = fast("cross_entropy", flat)(
-        flat, flat_targets, ignore_index, label_smoothing
-    )
+    flat = rows(logits)
+    flat_targets = targets.reshape(-1).astype(np.int64, copy=False)
+    try:
+        losses, log_normaliser = fast("cross_entropy", flat)(
+            flat, flat_targets, ignore_index, label_smoothing
+        )
+    except IndexError as error:
+        raise ShapeError(str(error)) from None
     return losses.reshape(targets.shape), log_normaliser
 
 
@@ -130,9 +129,9 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
 def _(g, logits, targets, log_normaliser, ignore_index, label_smoothing):
     flat = rows(logits)
     gflat = kernel("cross_entropy_backward", flat)(
-        np.ascontiguousarray(np.asarray(g).reshape(-1)),
+        np.ascontiguousarray(g).reshape(-1),
         flat,
-        np.asarray(targets).reshape(-1).astype(np.int64),
+        np.asarray(targets).reshape(-1).astype(np.int64, copy=False),
         log_normaliser,
         ignore_index,
         label_smoothing,
