@@ -19,6 +19,7 @@ from .reference_norms import (
     rms_norm,
     rms_norm_backward,
 )
+from .reference_scan import cumsum
 from .reference_sums import ones, row_mean, row_sum, sum_rows
 from .reference_windows import fold
 
@@ -28,6 +29,7 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "channel_moments",
+    "cumsum",
     "erf",
     "fold",
     "layer_norm",

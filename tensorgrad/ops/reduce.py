@@ -5,7 +5,7 @@ import numpy as np
 from ..op import primitive
 from .elementwise import where
 from .exponential import exp
-from .scan import product_of_others
+from .scan import product_of_others, safely_divided
 from .shape import along, astype, broadcast_to, kept_shape, reduced_size, reshape
 
 __all__ = [
@@ -116,8 +116,15 @@ def prod(x, *, axis=None, keepdims=False):
 
 
 prod.gradient(
-    x=lambda g, x, axis: keep(g, x.shape, axis) * along(product_of_others, x, axis)
+    x=lambda g, x, out, axis: keep(g, x.shape, axis) * _others(x, out, axis)
 )
+
+
+def _others(x, out, axis):
+    """For each element the product of all others."""
+    if safely_divided(x, out):
+        return keep(out, x.shape, axis) / x
+    return along(product_of_others, x, axis)
 
 
 @primitive(smooth="where no two elements tie", kinks="elements that tie share evenly")
