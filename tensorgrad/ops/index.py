@@ -43,11 +43,27 @@ def scatter_add(x, *, key, shape):
     Tensor([2., 0., 3.], dtype=float32)
     """
     out = np.zeros(shape, x.dtype)
-    if may_repeat(key):
-        np.add.at(out, key, x)
-    else:
+    if not may_repeat(key):
         out[key] = x
+    else:
+        _add_at(out, key, x)
     return out
+
+
+def _add_at(out, key, x):
+    """np.add.at, by quicker ways where there are some."""
+    first, *more = key if isinstance(key, tuple) else (key,)
+    rows = not more and isinstance(first, np.ndarray) and x.size >= 1 << 14
+    if rows and x.shape == first.shape + out.shape[1:]:
+        wide = math.prod(out.shape[1:])
+        table, g = out.reshape(len(out), wide), x.reshape(first.size, wide)
+        return kernel("scatter_add_rows", x)(table, first.reshape(-1), g)
+    if x.size >= 256 and 4 * x.size >= out.size:
+        # along one axis NumPy's is five times as quick
+        places = np.arange(out.size).reshape(out.shape)[key]
+        if places.shape == x.shape:
+            out, key, x = out.reshape(-1), places.reshape(-1), x.reshape(-1)
+    return np.add.at(out, key, x)
 
 
 getitem.gradient(x=lambda g, key, x_shape: scatter_add(g, key=key, shape=x_shape))
@@ -193,6 +209,14 @@ def take_along_axis(x, indices, axis=-1):
         x, indices, axis = reshape(x, shape=(-1,)), indices.reshape(-1), 0
     if indices.ndim != x.ndim:
         raise ShapeError(f"take_along_axis: indices {indices.shape} for x {x.shape}")
-    key = list(np.ogrid[tuple(map(slice, x.shape))])
-    key[normalize_axis_index(axis, x.ndim)] = indices
-    return getitem(x, key=tuple(key))
+    return getitem(x, key=along_axis(indices, x.shape, axis))
+
+
+def along_axis(indices, shape, axis):
+    """The key of x[key] for one index along `axis` for each element of `indices`."""
+    axis, rank = normalize_axis_index(axis, len(shape)), len(shape)
+    places = [
+        np.arange(n).reshape((1,) * i + (n,) + (1,) * (rank - 1 - i))
+        for i, n in enumerate(shape)
+    ]
+    return (*places[:axis], indices, *places[axis + 1 :])

@@ -304,12 +304,27 @@ def reduced_size(shape, axis):
 
 def along(function, x, axis):
     """function(x), which works along the last axis, along those of a reduction."""
-    axes = axes_of(axis, x.ndim)
-    order = (*[a for a in range(x.ndim) if a not in axes], *axes)
-    moved = transpose(x, axes=order)
-    outer = moved.shape[: x.ndim - len(axes)]
-    out = function(reshape(moved, shape=(*outer, reduced_size(x.shape, axis))))
-    return transpose(reshape(out, shape=moved.shape), axes=_inverse(order))
+    if x.ndim and axis in (-1, x.ndim - 1):
+        return function(x)
+    order = _last(axis, x.ndim)
+    out = function(flattened(x, axis))
+    moved = tuple([x.shape[a] for a in order])
+    return transpose(reshape(out, shape=moved), axes=_inverse(order))
+
+
+def flattened(x, axis):
+    """x with the axes of a reduction last, as one."""
+    if x.ndim and axis in (-1, x.ndim - 1):
+        return x
+    moved = transpose(x, axes=_last(axis, x.ndim))
+    outer = moved.shape[: x.ndim - len(axes_of(axis, x.ndim))]
+    return reshape(moved, shape=(*outer, reduced_size(x.shape, axis)))
+
+
+def _last(axis, ndim):
+    """All axes, those of a reduction last."""
+    axes = axes_of(axis, ndim)
+    return (*[a for a in range(ndim) if a not in axes], *axes)
 
 
 def rows(x):
