@@ -4,11 +4,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Variable
-from ..kernels import kernel
+from ..kernels import kernel, reference
 from ..op import fused
 from .elementwise import where
 from .exponential import exp
-from .floats import fast
+from .floats import fast, floats
 from .index import take_along_axis
 from .reduce import logsumexp, mean, sum
 from .shape import rows, squeeze
@@ -41,23 +41,26 @@ def _top(x, axis):
     return np.where(np.isfinite(top), top, data.dtype.type(0))
 
 
-def _along_last(run, axis, *arrays):
-    """`run` on arrays with `axis` exchanged for the last, and its result back."""
+def _along(axis, name, *arrays):
+    """The kernel called `name` along an axis: it works along the last."""
     if not arrays[0].ndim:
         raise ShapeError("softmax and log_softmax need at least one axis")
     if axis in (-1, arrays[0].ndim - 1):
-        return run(*arrays)
+        return fast(name, arrays[0])(*arrays)
+    # a compiled one would copy what does not lie together, and NumPy need not
+    floats(name, arrays[0])
+    run = getattr(reference, name)
     return run(*[x.swapaxes(axis, -1) for x in arrays]).swapaxes(axis, -1)
 
 
 @softmax.forward
 def _(x, *, axis=-1):
-    return (_along_last(fast("softmax", x), axis, x),)
+    return (_along(axis, "softmax", x),)
 
 
 @softmax.backward
 def _(g, out, axis):
-    return [_along_last(kernel("softmax_backward", out), axis, g, out)]
+    return [_along(axis, "softmax_backward", g, out)]
 
 
 @fused
@@ -72,12 +75,12 @@ def log_softmax(x, *, axis=-1):
 
 @log_softmax.forward
 def _(x, *, axis=-1):
-    return (_along_last(fast("log_softmax", x), axis, x),)
+    return (_along(axis, "log_softmax", x),)
 
 
 @log_softmax.backward
 def _(g, out, axis):
-    return [_along_last(kernel("log_softmax_backward", out), axis, g, out)]
+    return [_along(axis, "log_softmax_backward", g, out)]
 
 
 @fused
