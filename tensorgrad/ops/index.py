@@ -45,25 +45,31 @@ def scatter_add(x, *, key, shape):
     out = np.zeros(shape, x.dtype)
     if not may_repeat(key):
         out[key] = x
+    elif _many_rows(key, x, out.shape):
+        key, wide = np.ravel(key), math.prod(out.shape[1:])
+        table, g = out.reshape(len(out), wide), x.reshape(len(key), wide)
+        kernel("scatter_add_rows", x)(table, key, g)
     else:
-        _add_at(out, key, x)
+        target, places, parts = _numbered(out, key, x)
+        np.add.at(target, places, parts)
     return out
 
 
-def _add_at(out, key, x):
-    """np.add.at, by quicker ways where there are some."""
-    first, *more = key if isinstance(key, tuple) else (key,)
-    rows = not more and isinstance(first, np.ndarray) and x.size >= 1 << 14
-    if rows and x.shape == first.shape + out.shape[1:]:
-        wide = math.prod(out.shape[1:])
-        table, g = out.reshape(len(out), wide), x.reshape(first.size, wide)
-        return kernel("scatter_add_rows", x)(table, first.reshape(-1), g)
-    if x.size >= 256 and 4 * x.size >= out.size:
-        # along one axis NumPy's is five times as quick
-        places = np.arange(out.size).reshape(out.shape)[key]
-        if places.shape == x.shape:
-            out, key, x = out.reshape(-1), places.reshape(-1), x.reshape(-1)
-    return np.add.at(out, key, x)
+def _many_rows(key, x, shape):
+    """Whether x is rows to be added to others, and worth a compiled loop."""
+    key = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    rows = isinstance(key, np.ndarray) and x.shape == key.shape + shape[1:]
+    return rows and x.size >= 1 << 14
+
+
+def _numbered(out, key, x):
+    """The same along one axis, where NumPy adds five times as fast, if that pays."""
+    if x.size < 256 or 4 * x.size < out.size:
+        return out, key, x
+    places = np.arange(out.size).reshape(out.shape)[key]
+    if places.shape != x.shape:
+        return out, key, x
+    return out.reshape(-1), places.reshape(-1), x.reshape(-1)
 
 
 getitem.gradient(x=lambda g, key, x_shape: scatter_add(g, key=key, shape=x_shape))
