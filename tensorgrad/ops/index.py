@@ -9,9 +9,9 @@ from ..coerce import listless
 from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import primitive
+from .axes import rows as as_rows
 from .elementwise import where
 from .shape import arrayed, reshape
-from .shape import rows as as_rows
 
 __all__ = [
     "add_at",

@@ -8,17 +8,10 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..errors import ConfigError
 from ..graph import wrap
 from ..op import primitive
+from .axes import along, flattened, kept_shape, reduced_size
 from .index import along_axis, setitem, take_along_axis
 from .reduce import keep
-from .shape import (
-    along,
-    arrayed,
-    flattened,
-    kept_shape,
-    ravel,
-    reduced_size,
-    reshape,
-)
+from .shape import arrayed, ravel, reshape
 
 __all__ = [
     "argmax",

@@ -6,12 +6,13 @@ from ..errors import ShapeError
 from ..graph import Variable
 from ..kernels import kernel, reference
 from ..op import fused
+from .axes import rows
 from .elementwise import where
 from .exponential import exp
 from .floats import fast, floats
 from .index import take_along_axis
 from .reduce import logsumexp, mean, sum
-from .shape import rows, squeeze
+from .shape import squeeze
 
 __all__ = [
     "cross_entropy",

@@ -11,10 +11,11 @@ from ..errors import ShapeError
 from ..graph import Variable
 from ..kernels import kernel
 from ..op import primitive
+from .axes import rows
 from .elementwise import multiply
 from .matrices import as_matrices
 from .reduce import sum
-from .shape import expand_dims, matrix_transpose, reshape, rows, squeeze, transpose
+from .shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
 
 __all__ = [
     "contract",

@@ -4,10 +4,11 @@ import numpy as np
 
 from ..kernels.reference_sums import ones
 from ..op import primitive
+from .axes import along, kept_shape, reduced_size
 from .elementwise import maximum, where
 from .exponential import exp
 from .scan import product_of_others, safely_divided
-from .shape import along, astype, broadcast_to, kept_shape, reduced_size, reshape
+from .shape import astype, broadcast_to, reshape
 
 __all__ = [
     "all",
