@@ -29,6 +29,7 @@ from .numba_rows import (
     softmax,
     softmax_backward,
 )
+from .numba_scan import cumsum
 from .reference import sum_rows
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "channel_moments",
     "cross_entropy",
     "cross_entropy_backward",
+    "cumsum",
     "erf",
     "fold",
     "gelu_erf",

@@ -9,48 +9,46 @@ import math
 
 import numpy as np
 
+from .reference_sums import ones, row_mean, sum_rows
+
 _quiet = np.errstate(all="ignore")
-
-
-def row_mean(x):
-    """The mean along the last axis, which stays."""
-    # np.mean takes twice as long on a small array, and warns about an empty one
-    return np.add.reduce(x, axis=-1, keepdims=True) / x.shape[-1]
 
 
 @_quiet
 def layer_norm(x, weight, bias, eps):
     """(x - mean) / sqrt(variance + eps) * weight + bias, and mean and 1 / root."""
-    mean = np.add.reduce(x, axis=-1, keepdims=True)
-    mean /= x.shape[-1]
-    centred = x - mean
-    rstd = 1 / np.sqrt(row_mean(centred * centred) + eps)
-    centred *= rstd
+    mean = row_mean(x)
+    out = x - mean
+    variance = np.vecdot(out, out)[..., None] / x.shape[-1]
+    rstd = 1 / np.sqrt(variance + eps)
+    out *= rstd
     if weight is not None:
-        centred *= weight
+        out *= weight
     if bias is not None:
-        centred += bias
-    return centred, mean, rstd
+        out += bias
+    return out, mean, rstd
 
 
 @_quiet
 def layer_norm_backward(g, x, weight, mean, rstd):
     """(gx, gweight, gbias), where gweight is None if weight is."""
+    n = x.shape[-1]
+    scale = ones(n, x.dtype) if weight is None else weight
     xhat = (x - mean) * rstd
-    rows = tuple(range(x.ndim - 1))
-    gbias = np.add.reduce(g, axis=rows)
-    gweight = None if weight is None else np.add.reduce(g * xhat, axis=rows)
-    scaled = g if weight is None else g * weight
-    gx = scaled - row_mean(scaled)
-    gx -= xhat * row_mean(scaled * xhat)
+    moments = g * xhat
+    gweight = None if weight is None else sum_rows(moments)
+    gx = g * scale
+    gx -= g.dot(scale)[..., None] / n
+    xhat *= moments.dot(scale)[..., None] / n
+    gx -= xhat
     gx *= rstd
-    return gx, gweight, gbias
+    return gx, gweight, sum_rows(g)
 
 
 @_quiet
 def rms_norm(x, weight, eps):
     """x / sqrt(mean of x^2 + eps) * weight, and 1 / root."""
-    rstd = 1 / np.sqrt(row_mean(x * x) + eps)
+    rstd = 1 / np.sqrt(np.vecdot(x, x)[..., None] / x.shape[-1] + eps)
     out = x * rstd
     if weight is not None:
         out *= weight
@@ -60,11 +58,14 @@ def rms_norm(x, weight, eps):
 @_quiet
 def rms_norm_backward(g, x, weight, rstd):
     """(gx, gweight), where gweight is None if weight is."""
+    n = x.shape[-1]
+    scale = ones(n, x.dtype) if weight is None else weight
     xhat = x * rstd
-    rows = tuple(range(x.ndim - 1))
-    gweight = None if weight is None else np.add.reduce(g * xhat, axis=rows)
-    gx = g.copy() if weight is None else g * weight
-    gx -= xhat * row_mean(gx * xhat)
+    moments = g * xhat
+    gweight = None if weight is None else sum_rows(moments)
+    xhat *= moments.dot(scale)[..., None] / n
+    gx = g * scale
+    gx -= xhat
     gx *= rstd
     return gx, gweight
 

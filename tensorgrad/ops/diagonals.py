@@ -1,10 +1,12 @@
 """Diagonals and triangles of matrices."""
 
 import builtins
+import functools
 
 import numpy as np
 
 from ..errors import ShapeError
+from ..kernels import kernel
 from ..op import primitive
 from .index import scatter_add
 from .reduce import sum
@@ -28,7 +30,9 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     x = arrayed(x)
     if x.ndim < 2:
         raise ShapeError(f"diagonal: of at least two axes, and the shape is {x.shape}")
-    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    last = -2 % x.ndim, -1 % x.ndim
+    if (axis1, axis2) not in (last, (-2, -1)):
+        x = moveaxis(x, (axis1, axis2), (-2, -1))
     *batch, n, m = x.shape
     flat = reshape(x, shape=(*batch, n * m))  # one step down the diagonal is m + 1
     return flat[..., _places(n, m, offset)]
@@ -72,7 +76,8 @@ def tril(x, *, k=0):
     >>> tril(Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([[1., 0.], [3., 4.]], dtype=float32)
     """
-    return np.tril(_matrix(x, "tril"), k)
+    x, zero = _matrix(x, "tril")
+    return kernel("where", x)(_below(*x.shape[-2:], k), x, zero)
 
 
 @primitive
@@ -82,14 +87,21 @@ def triu(x, *, k=0):
     >>> triu(Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([[1., 2.], [0., 4.]], dtype=float32)
     """
-    return np.triu(_matrix(x, "triu"), k)
+    x, zero = _matrix(x, "triu")
+    return kernel("where", x)(_below(*x.shape[-2:], k - 1), zero, x)
+
+
+@functools.lru_cache(maxsize=8)  # models ask for one or two, again and again
+def _below(n, m, k):
+    """Where j <= i + k, in an (n, m) matrix."""
+    return np.tri(n, m, k, dtype=bool)
 
 
 def _matrix(x, name):
-    """x, if it has two axes: NumPy would make a matrix of a vector."""
+    """x, if it has two axes, and a zero that leaves its dtype alone."""
     if np.ndim(x) < 2:
         raise ShapeError(f"{name}: of at least two axes, and the shape is {x.shape}")
-    return x
+    return x, 0.0 if x.dtype.kind == "f" else x.dtype.type(0)
 
 
 tril.gradient(x=lambda g, k: tril(g, k=k))

@@ -6,10 +6,15 @@ from ..errors import DtypeError
 from ..kernels import kernel
 
 
-def fast(name, x):
-    """The kernel for x, which must hold floats."""
+def floats(name, x):
+    """DtypeError unless x holds floats."""
     if x.dtype.kind != "f":
         raise DtypeError(f"{name} needs floats, not {x.dtype}: convert it with astype")
+
+
+def fast(name, x):
+    """The kernel for x, which must hold floats."""
+    floats(name, x)
     return kernel(name, x)
 
 

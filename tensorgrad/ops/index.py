@@ -9,9 +9,9 @@ from ..coerce import listless
 from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import primitive
+from .axes import rows as as_rows
 from .elementwise import where
 from .shape import arrayed, reshape
-from .shape import rows as as_rows
 
 __all__ = [
     "add_at",
@@ -43,11 +43,33 @@ def scatter_add(x, *, key, shape):
     Tensor([2., 0., 3.], dtype=float32)
     """
     out = np.zeros(shape, x.dtype)
-    if may_repeat(key):
-        np.add.at(out, key, x)
-    else:
+    if not may_repeat(key):
         out[key] = x
+    elif _many_rows(key, x, out.shape):
+        key, wide = np.ravel(key), math.prod(out.shape[1:])
+        table, g = out.reshape(len(out), wide), x.reshape(len(key), wide)
+        kernel("scatter_add_rows", x)(table, key, g)
+    else:
+        target, places, parts = _numbered(out, key, x)
+        np.add.at(target, places, parts)
     return out
+
+
+def _many_rows(key, x, shape):
+    """Whether x is rows to be added to others, and worth a compiled loop."""
+    key = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    rows = isinstance(key, np.ndarray) and x.shape == key.shape + shape[1:]
+    return rows and x.size >= 1 << 14
+
+
+def _numbered(out, key, x):
+    """The same along one axis, where NumPy adds five times as fast, if that pays."""
+    if x.size < 256 or 4 * x.size < out.size:
+        return out, key, x
+    places = np.arange(out.size).reshape(out.shape)[key]
+    if places.shape != x.shape:
+        return out, key, x
+    return out.reshape(-1), places.reshape(-1), x.reshape(-1)
 
 
 getitem.gradient(x=lambda g, key, x_shape: scatter_add(g, key=key, shape=x_shape))
@@ -193,6 +215,14 @@ def take_along_axis(x, indices, axis=-1):
         x, indices, axis = reshape(x, shape=(-1,)), indices.reshape(-1), 0
     if indices.ndim != x.ndim:
         raise ShapeError(f"take_along_axis: indices {indices.shape} for x {x.shape}")
-    key = list(np.ogrid[tuple(map(slice, x.shape))])
-    key[normalize_axis_index(axis, x.ndim)] = indices
-    return getitem(x, key=tuple(key))
+    return getitem(x, key=along_axis(indices, x.shape, axis))
+
+
+def along_axis(indices, shape, axis):
+    """The key of x[key] for one index along `axis` for each element of `indices`."""
+    axis, rank = normalize_axis_index(axis, len(shape)), len(shape)
+    places = [
+        np.arange(n).reshape((1,) * i + (n,) + (1,) * (rank - 1 - i))
+        for i, n in enumerate(shape)
+    ]
+    return (*places[:axis], indices, *places[axis + 1 :])

@@ -1,5 +1,6 @@
 """Ops that join arrays and cut them apart."""
 
+import itertools
 import operator
 
 import numpy as np
@@ -42,7 +43,10 @@ def split(x, *, indices_or_sections, axis=0):
     (Tensor([1.], dtype=float32), Tensor([2., 3.], dtype=float32))
     """
     axis = normalize_axis_index(axis, x.ndim)
-    parts = tuple(np.split(x, indices_or_sections, axis=axis))
+    cuts = _cuts(indices_or_sections, x.shape[axis])
+    before, ends = (slice(None),) * axis, [*cuts[1:], None]
+    keys = [(*before, slice(*pair)) for pair in zip(cuts, ends, strict=True)]
+    parts = tuple([x[key] for key in keys])
     if sum([part.shape[axis] for part in parts]) != x.shape[axis]:
         raise ShapeError(
             f"split: the indices {indices_or_sections} fall, so that parts overlap: "
@@ -51,18 +55,36 @@ def split(x, *, indices_or_sections, axis=0):
     return parts
 
 
+def _cuts(indices_or_sections, n):
+    """Where the parts of n elements start."""
+    if np.ndim(indices_or_sections):
+        return [0, *map(operator.index, indices_or_sections)]
+    sections = operator.index(indices_or_sections)
+    if sections < 1 or n % sections:
+        raise ShapeError(
+            f"split: {n} elements in {sections} equal parts: name the indices to cut at"
+        )
+    return list(range(0, n, n // sections)) if n else [0] * sections
+
+
 concatenate.gradient(
     xs=lambda g, axis, xs_shape: split(
-        g,
-        indices_or_sections=np.cumsum([shape[axis] for shape in xs_shape])[:-1],
-        axis=axis,
+        g, indices_or_sections=_boundaries(xs_shape, axis), axis=axis
     )
 )
 
 
+def _boundaries(shapes, axis):
+    """Where arrays of these shapes meet, when they are joined."""
+    lengths = [shape[axis] for shape in shapes]
+    return tuple(itertools.accumulate(lengths[:-1]))
+
+
 def _join(g, indices_or_sections, axis, x_shape):
     """The parts' gradients joined again, zeros for a part that was not used."""
-    parts = np.split(np.broadcast_to(False, x_shape), indices_or_sections, axis=axis)
+    parts = split(
+        np.empty(x_shape, bool), indices_or_sections=indices_or_sections, axis=axis
+    )
     some = next(gx for gx in g if gx is not None)
     return concatenate(
         [
@@ -83,7 +105,11 @@ def stack(*xs, axis=0):
     >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
     Tensor([[1., 2.], [3., 4.]], dtype=float32)
     """
-    return np.stack(xs, axis=axis)
+    xs = [np.asarray(x) for x in xs]
+    if len({x.shape for x in xs}) != 1:
+        return np.stack(xs, axis=axis)  # says what is wrong
+    place = (slice(None),) * normalize_axis_index(axis, xs[0].ndim + 1) + (None,)
+    return np.concatenate([x[place] for x in xs], axis=axis)
 
 
 @primitive
@@ -93,7 +119,8 @@ def unstack(x, *, axis=0):
     >>> unstack(Tensor([[1.0, 2.0], [3.0, 4.0]]))
     (Tensor([1., 2.], dtype=float32), Tensor([3., 4.], dtype=float32))
     """
-    return tuple(np.moveaxis(x, axis, 0))
+    before = (slice(None),) * normalize_axis_index(axis, x.ndim)
+    return tuple([x[(*before, i)] for i in range(x.shape[axis])])
 
 
 stack.gradient(xs=lambda g, axis: unstack(g, axis=axis))

@@ -5,10 +5,11 @@ from numpy.lib.array_utils import normalize_axis_tuple as axis_numbers
 
 from ..errors import ConfigError, ShapeError
 from ..op import primitive
+from .axes import kept_shape
 from .elementwise import absolute, sign, where, zeros_like
 from .factorizations import svd
 from .reduce import keep, max, min, sum
-from .shape import astype, kept_shape, reshape, transpose
+from .shape import astype, reshape, transpose
 
 __all__ = [
     "norm",

@@ -3,13 +3,15 @@
 import operator
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import ConfigError
+from ..graph import wrap
 from ..op import primitive
-from .index import take_along_axis
+from .axes import along, flattened, kept_shape, reduced_size
+from .index import along_axis, setitem, take_along_axis
 from .reduce import keep
-from .shape import along, arrayed, flip, ravel, reshape
+from .shape import arrayed, ravel, reshape
 
 __all__ = [
     "argmax",
@@ -48,7 +50,18 @@ def argsort(x, *, axis=-1):
     >>> argsort(Tensor([3.0, 1.0, 2.0]))
     Tensor([1, 2, 0], dtype=int64)
     """
-    return np.argsort(x, axis=axis, kind="stable")
+    if axis is None or x.dtype.char not in "fd" or not x.ndim:
+        return np.argsort(x, axis=axis, kind="stable")
+    return stable_order(x, np.sort(x, axis=axis), axis)
+
+
+def stable_order(x, ascending, axis):
+    """The indices that sort x, a float array; elements that tie keep their order."""
+    before = (slice(None),) * normalize_axis_index(axis, x.ndim)
+    one, next_one = (*before, slice(-1)), (*before, slice(1, None))
+    # where no two tie and none is NaN, any sort is stable, and another is quicker
+    distinct = (ascending[next_one] > ascending[one]).all()
+    return np.argsort(x, axis=axis, kind=None if distinct else "stable")
 
 
 for _op in (argmax, argmin, argsort):
@@ -67,16 +80,19 @@ def sort(x, *, axis=-1):
     return np.sort(x, axis=axis)
 
 
-sort.gradient(
-    x=lambda g, x, axis: reshape(
-        take_along_axis(g, _ranks(x, axis), axis=axis), shape=x.shape
-    )
-)
+def _unsorted(g, x, out, axis):
+    """g back where the elements of x came from."""
+    array, ascending = _values(x), _values(out)
+    if not array.ndim or axis is None:
+        array, axis = array.reshape(-1), 0
+    order = stable_order(array, ascending.reshape(array.shape), axis)
+    gx = np.zeros(array.shape, array.dtype)
+    g = reshape(g, shape=array.shape)
+    gx = setitem(gx, g, key=along_axis(order, array.shape, axis))
+    return reshape(gx, shape=x.shape)
 
 
-def _ranks(x, axis):
-    """Where each element of x goes when x is sorted."""
-    return np.argsort(argsort(_values(x), axis=axis), axis=axis)
+sort.gradient(x=_unsorted)
 
 
 def _values(x):
@@ -94,7 +110,19 @@ def median(x, *, axis=None, keepdims=False):
     >>> median(Tensor([1.0, 9.0, 2.0, 4.0]))
     Tensor(3., dtype=float32)
     """
-    return np.median(x, axis=axis, keepdims=keepdims)
+    n = reduced_size(x.shape, axis)
+    if axis is not None and x.ndim:
+        normalize_axis_tuple(axis, x.ndim)  # raises for one that is not there
+    if x.dtype.char not in "fd" or not n or not x.ndim:
+        return np.median(x, axis=axis, keepdims=keepdims)
+    # a sort is quicker than NumPy's partition, and NaN comes last
+    ascending = np.sort(flattened(x, axis), axis=-1)
+    middle = ascending[..., (n - 1) // 2 : n // 2 + 1]
+    out = np.add.reduce(middle, axis=-1) / middle.shape[-1]
+    last = ascending[..., -1]
+    if np.isnan(last).any():
+        out = np.where(np.isnan(last), last, out)
+    return out.reshape(kept_shape(x.shape, axis)) if keepdims else out
 
 
 median.gradient(
@@ -107,7 +135,7 @@ def _middle(x):
     n = x.shape[-1]
     places = argsort(x)[..., (n - 1) // 2 : n // 2 + 1]
     weights = np.zeros_like(x)
-    np.put_along_axis(weights, places, 1.0 if n % 2 else 0.5, axis=-1)
+    weights[along_axis(places, x.shape, -1)] = 1.0 if n % 2 else 0.5
     return weights
 
 
@@ -125,9 +153,12 @@ def topk(x, k, axis=-1, largest=True):
     n, k = x.shape[axis], operator.index(k)
     if not 0 <= k <= n:
         raise ConfigError(f"topk: k = {k} of {n} elements along axis {axis}")
+    before, array = (slice(None),) * axis, _values(x)
     if largest:  # the opposite of an ascending order would reverse ties
-        order = n - 1 - flip(argsort(flip(x, axis=axis), axis=axis), axis=axis)
+        back = (*before, slice(None, None, -1))
+        order = n - 1 - argsort(array[back], axis=axis)[back]
     else:
-        order = argsort(x, axis=axis)
-    indices = order[(slice(None),) * axis + (slice(k),)]
-    return take_along_axis(x, indices, axis), indices
+        order = argsort(array, axis=axis)
+    indices = order[(*before, slice(k))]
+    found = take_along_axis(x, indices, axis)
+    return found, indices if x is array else wrap(indices)

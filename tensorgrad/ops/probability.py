@@ -4,14 +4,15 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Variable
-from ..kernels import kernel
+from ..kernels import kernel, reference
 from ..op import fused
+from .axes import rows
 from .elementwise import where
 from .exponential import exp
-from .floats import fast
+from .floats import fast, floats
 from .index import take_along_axis
 from .reduce import logsumexp, mean, sum
-from .shape import rows, squeeze
+from .shape import squeeze
 
 __all__ = [
     "cross_entropy",
@@ -41,23 +42,26 @@ def _top(x, axis):
     return np.where(np.isfinite(top), top, data.dtype.type(0))
 
 
-def _along_last(run, axis, *arrays):
-    """`run` on arrays with `axis` moved to the end, and its result moved back."""
+def _along(axis, name, *arrays):
+    """The kernel called `name` along an axis: it works along the last."""
     if not arrays[0].ndim:
         raise ShapeError("softmax and log_softmax need at least one axis")
     if axis in (-1, arrays[0].ndim - 1):
-        return run(*arrays)
-    return np.moveaxis(run(*[np.moveaxis(x, axis, -1) for x in arrays]), -1, axis)
+        return fast(name, arrays[0])(*arrays)
+    # a compiled one would copy what does not lie together, and NumPy need not
+    floats(name, arrays[0])
+    run = getattr(reference, name)
+    return run(*[x.swapaxes(axis, -1) for x in arrays]).swapaxes(axis, -1)
 
 
 @softmax.forward
 def _(x, *, axis=-1):
-    return (_along_last(fast("softmax", x), axis, x),)
+    return (_along(axis, "softmax", x),)
 
 
 @softmax.backward
 def _(g, out, axis):
-    return [_along_last(kernel("softmax_backward", out), axis, g, out)]
+    return [_along(axis, "softmax_backward", g, out)]
 
 
 @fused
@@ -72,12 +76,12 @@ def log_softmax(x, *, axis=-1):
 
 @log_softmax.forward
 def _(x, *, axis=-1):
-    return (_along_last(fast("log_softmax", x), axis, x),)
+    return (_along(axis, "log_softmax", x),)
 
 
 @log_softmax.backward
 def _(g, out, axis):
-    return [_along_last(kernel("log_softmax_backward", out), axis, g, out)]
+    return [_along(axis, "log_softmax_backward", g, out)]
 
 
 @fused
@@ -114,15 +118,14 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
         raise ValueError(
             f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}"
         )
-    n = logits.shape[-1]
-    outside = (targets < 0) | (targets >= n)
-    if (outside & (targets != ignore_index)).any():
-        bad = targets[outside & (targets != ignore_index)][0]
-        raise ShapeError(f"cross_entropy: target {bad} is not among {n} classes")
-    flat, flat_targets = rows(logits), targets.reshape(-1).astype(np.int64)
-    losses, log_normaliser = fast("cross_entropy", flat)(
-        flat, flat_targets, ignore_index, label_smoothing
-    )
+    flat = rows(logits)
+    flat_targets = targets.reshape(-1).astype(np.int64, copy=False)
+    try:
+        losses, log_normaliser = fast("cross_entropy", flat)(
+            flat, flat_targets, ignore_index, label_smoothing
+        )
+    except IndexError as error:
+        raise ShapeError(str(error)) from None
     return losses.reshape(targets.shape), log_normaliser
 
 
@@ -130,9 +133,9 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
 def _(g, logits, targets, log_normaliser, ignore_index, label_smoothing):
     flat = rows(logits)
     gflat = kernel("cross_entropy_backward", flat)(
-        np.ascontiguousarray(np.asarray(g).reshape(-1)),
+        np.ascontiguousarray(g).reshape(-1),
         flat,
-        np.asarray(targets).reshape(-1).astype(np.int64),
+        np.asarray(targets).reshape(-1).astype(np.int64, copy=False),
         log_normaliser,
         ignore_index,
         label_smoothing,

@@ -11,9 +11,11 @@ from ..errors import ShapeError
 from ..graph import Variable
 from ..kernels import kernel
 from ..op import primitive
+from .axes import rows
 from .elementwise import multiply
+from .matrices import as_matrices
 from .reduce import sum
-from .shape import expand_dims, matrix_transpose, reshape, rows, squeeze, transpose
+from .shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
 
 __all__ = [
     "contract",
@@ -59,27 +61,24 @@ def _no_product(x_shape, y_shape):
 
 def _matmul_x(g, x_shape, y):
     """g @ y.T, as matrices."""
-    g = _as_matrix(g, x_shape, y.shape)
-    y = expand_dims(y, axis=-1) if y.ndim == 1 else y
-    gx = g @ matrix_transpose(y)
-    return squeeze(gx, axis=-2) if len(x_shape) == 1 else gx
+    if y.ndim == 1:  # each element of the result is one row with y
+        return (g if len(x_shape) == 1 else expand_dims(g, axis=-1)) * y
+    if len(x_shape) > 1:
+        return g @ matrix_transpose(y)
+    return squeeze(expand_dims(g, axis=-2) @ matrix_transpose(y), axis=-2)
 
 
 def _matmul_y(g, x, y_shape):
     """x.T @ g, as matrices; one product when y has no leading axes."""
-    g = _as_matrix(g, x.shape, y_shape)
-    x = expand_dims(x, axis=0) if x.ndim == 1 else x
+    if x.ndim == 1:  # each element of the result is x with one column
+        if len(y_shape) == 1:
+            return g * x
+        return expand_dims(x, axis=-1) * expand_dims(g, axis=-2)
+    g = expand_dims(g, axis=-1) if len(y_shape) == 1 else g
     if len(y_shape) <= 2 < g.ndim:
         x, g = rows(x), rows(g)
     gy = matrix_transpose(x) @ g
     return squeeze(gy, axis=-1) if len(y_shape) == 1 else gy
-
-
-def _as_matrix(g, x_shape, y_shape):
-    """g with the axes back that matmul drops for 1-D inputs."""
-    if len(y_shape) == 1:
-        g = expand_dims(g, axis=-1)
-    return expand_dims(g, axis=-2) if len(x_shape) == 1 else g
 
 
 matmul.gradient(x=_matmul_x, y=_matmul_y)
@@ -219,6 +218,11 @@ def contract(*xs, subscripts):
     >>> contract(Tensor([[1.0, 2.0], [3.0, 4.0]]), subscripts="ii->")
     Tensor(5., dtype=float32)
     """
+    # of smaller ones the detour takes longer than the sum
+    if len(xs) == 2 and min(xs[0].size, xs[1].size) >= 256:
+        out = as_matrices(*xs, subscripts)
+        if out is not None:
+            return out
     return np.einsum(subscripts, *xs, optimize=len(xs) > 2)
 
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from ..kernels.reference_sums import ones
 from ..op import primitive
-from .elementwise import where
+from .axes import along, kept_shape, reduced_size
+from .elementwise import maximum, where
 from .exponential import exp
-from .scan import product_of_others
-from .shape import along, astype, broadcast_to, kept_shape, reduced_size, reshape
+from .scan import product_of_others, safely_divided
+from .shape import astype, broadcast_to, reshape
 
 __all__ = [
     "all",
@@ -24,7 +26,7 @@ __all__ = [
 
 def restore(g, shape, axis):
     """A reduction's g broadcast to the shape of its input."""
-    return broadcast_to(keep(g, shape, axis), shape=shape)
+    return broadcast_to(keep(g, shape, axis) if g.ndim else g, shape=shape)
 
 
 def keep(g, shape, axis):
@@ -39,7 +41,17 @@ def sum(x, *, axis=None, keepdims=False):
     >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([4., 6.], dtype=float32)
     """
+    if not keepdims and x.ndim == 2 and axis in (-1, 1) and _quick(x):
+        return x.dot(ones(x.shape[1], x.dtype))
+    if not keepdims and axis is None and _quick(x) and x.flags.c_contiguous:
+        x = x.reshape(-1, x.shape[-1])  # the rows first
+        x = x.dot(ones(x.shape[1], x.dtype))
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _quick(x):
+    """Whether BLAS adds rows quicker than NumPy, and as exactly: not of any length."""
+    return x.size >= 1024 and 16 <= x.shape[-1] <= 1024 and x.dtype.char in "fd"
 
 
 sum.gradient(x=lambda g, x_shape, axis: restore(g, x_shape, axis))
@@ -71,7 +83,13 @@ def var(x, *, axis=None, ddof=0, keepdims=False):
     >>> var(Tensor([1.0, 3.0]))
     Tensor(1., dtype=float32)
     """
-    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    n = reduced_size(x.shape, axis) - ddof
+    if x.dtype.char not in "fd" or n <= 0:
+        return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    # the same to the last bit, without 6 us of Python around it
+    squares = x - mean(x, axis=axis, keepdims=True)
+    squares *= squares
+    return np.add.reduce(squares, axis=axis, keepdims=keepdims) / n
 
 
 var.gradient(
@@ -89,7 +107,7 @@ def std(x, *, axis=None, ddof=0, keepdims=False):
     >>> std(Tensor([1.0, 3.0]))
     Tensor(1., dtype=float32)
     """
-    return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    return np.sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
 std.gradient(
@@ -115,9 +133,14 @@ def prod(x, *, axis=None, keepdims=False):
     return np.multiply.reduce(x, axis=axis, keepdims=keepdims)
 
 
-prod.gradient(
-    x=lambda g, x, axis: keep(g, x.shape, axis) * along(product_of_others, x, axis)
-)
+prod.gradient(x=lambda g, x, out, axis: keep(g, x.shape, axis) * _others(x, out, axis))
+
+
+def _others(x, out, axis):
+    """For each element the product of all others."""
+    if safely_divided(x, out):
+        return keep(out, x.shape, axis) / x
+    return along(product_of_others, x, axis)
 
 
 @primitive(smooth="where no two elements tie", kinks="elements that tie share evenly")
@@ -157,11 +180,14 @@ def logsumexp(x, *, axis=None, keepdims=False):
     >>> logsumexp(Tensor([0.0, 0.0]))
     Tensor(0.6931472, dtype=float32)
     """
-    top = np.max(x, axis=axis, keepdims=True) if x.size else x.dtype.type(0)
-    top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):
-        out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return out if keepdims else np.squeeze(out, axis)
+    x = x if x.dtype.kind == "f" else x + 0.0
+    low, high = np.finfo(x.dtype).min, np.finfo(x.dtype).max
+    # finite, where the largest element is not: a difference of infinities is NaN
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=low)
+    top = np.minimum(top, high)
+    with np.errstate(divide="ignore", over="ignore"):
+        out = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdims else out.squeeze(axis)
 
 
 logsumexp.gradient(
@@ -172,7 +198,7 @@ logsumexp.gradient(
 def _softmax(x, out, axis):
     """e^(x - logsumexp x), and zeros where that is -inf."""
     out = keep(out, x.shape, axis)
-    return exp(x - where(out == -np.inf, 0.0, out))
+    return exp(x - maximum(out, float(np.finfo(out.dtype).min)))
 
 
 @primitive(smooth="nowhere: its values are booleans")

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..errors import ConfigError, ShapeError
+from ..kernels import kernel
 from ..op import primitive
 from .index import setitem
 from .shape import arrayed, flip, reshape, roll
@@ -17,18 +18,24 @@ __all__ = [
 
 
 @primitive
-def cumsum(x, *, axis=None):
+def cumsum(x, *, axis=None, reverse=False):
     """out_i = x_0 + ... + x_i along `axis`; of x flattened for None.
+
+    In reverse x_i + ... + x_{n - 1}, which is the derivative's way.
 
     >>> cumsum(Tensor([1.0, 2.0, 3.0]))
     Tensor([1., 3., 6.], dtype=float32)
     """
-    return np.cumsum(x, axis=axis)
+    if axis is None or not x.ndim:
+        x, axis = x.reshape(-1), axis or 0
+    if x.dtype.kind != "f":  # a sum of booleans or small integers is an int64
+        x = x.astype(np.add.reduce(x[:0], axis=None).dtype)
+    return kernel("cumsum", x)(x, normalize_axis_index(axis, x.ndim), reverse)
 
 
 cumsum.gradient(
-    x=lambda g, x_shape, axis: reshape(
-        flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), shape=x_shape
+    x=lambda g, x_shape, axis, reverse: reshape(
+        cumsum(g, axis=axis, reverse=not reverse), shape=x_shape
     )
 )
 
@@ -84,7 +91,8 @@ def cumprod(x, *, axis=None):
     """out_i = x_0 x_1 ... x_i along `axis`; of x flattened for None.
 
     It is out_i = x_i out_{i-1} from out_{-1} = 1, and has the derivative of that
-    recurrence, which divides by nothing: it is right where elements are 0 too.
+    recurrence, which divides by nothing: it is right where elements are 0 too. Where
+    none is, a running sum of g * out over x is the same and far quicker.
 
     >>> cumprod(Tensor([1.0, 2.0, 3.0]))
     Tensor([1., 2., 6.], dtype=float32)
@@ -93,6 +101,8 @@ def cumprod(x, *, axis=None):
 
 
 def _cumprod_gradient(g, x, out, axis):
+    if safely_divided(x, out):
+        return cumsum(g * out, axis=axis, reverse=True).reshape(x.shape) / x
     axis = 0 if axis is None else axis
     gx = _arriving(g, reshape(x, shape=g.shape), axis) * _neighbour(out, 1.0, axis)
     return reshape(gx, shape=x.shape)
@@ -114,6 +124,18 @@ def diff(x, n=1, axis=-1):
     for _ in range(n):
         x = x[(*before, slice(1, None))] - x[(*before, slice(-1))]
     return x
+
+
+def safely_divided(x, product):
+    """Whether x, an array, can be divided out of its products again.
+
+    They must be normal numbers: neither 0 nor infinite, nor short of digits. Under
+    create_graph a quotient would leave rounding errors where second derivatives are 0.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        return False
+    limits, size = np.finfo(x.dtype), np.abs(product)
+    return bool((size >= limits.tiny).all() and (size <= limits.max).all())
 
 
 def product_of_others(x):

@@ -29,7 +29,7 @@ NAMES = [
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
-    *("linear", "sigmoid", "hypot"),
+    *("linear", "sigmoid", "hypot", "cumsum"),
 ]
 
 
@@ -211,6 +211,16 @@ def test_moments_of_nothing_are_zero():
     for shape in (0, 2), (3, 2, 0):
         for values in reference.channel_moments(np.zeros(shape)):
             np.testing.assert_array_equal(values, [0, 0])
+
+
+@needs_numba
+@given(sources(), shapes, st.integers(0, 2), st.booleans())
+def test_cumsum(make, shape, axis, reverse):
+    axis %= len(shape)
+    x = make(*shape)
+    expected = assert_agree("cumsum", x, axis, reverse)
+    # one after the other in both, so to the last bit
+    np.testing.assert_array_equal(compiled().cumsum(x, axis, reverse), expected)
 
 
 @needs_numba

@@ -20,6 +20,18 @@ def scanned(draw: Any, low: float = -1.5, high: float = 1.5) -> Any:
     }
 
 
+@st.composite
+def summed(draw: Any) -> Any:
+    inputs, settings = draw(scanned())
+    return inputs, settings | {"reverse": draw(st.booleans())}
+
+
+def cumsum(x: Any, axis: Any, reverse: bool) -> Any:
+    if not reverse:
+        return running(np.add)(x, axis)
+    return np.flip(running(np.add)(np.flip(x, axis), axis), 0 if axis is None else axis)
+
+
 def running(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """What `function` accumulates from a list of slices."""
 
@@ -60,7 +72,7 @@ def differences(draw: Any) -> Any:
 
 
 SCANS = {
-    "cumsum": Domain(scanned(), running(np.add)),
+    "cumsum": Domain(summed(), cumsum),
     "cumprod": Domain(scanned(), running(np.multiply)),
     "linear_recurrence": Domain(recurrences(), linear_recurrence),
     "diff": Domain(differences(), np.diff),

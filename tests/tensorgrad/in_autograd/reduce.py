@@ -46,8 +46,17 @@ def log_softmax(x: Any, axis: int) -> Any:
     return x - logsumexp(x, axis, keepdims=True)
 
 
-REDUCTIONS = by_name("sum mean var std prod max min cumsum diff") | {
+def cumsum(x: Any, axis: Any, reverse: bool) -> Any:
+    """In reverse all of it, less what comes before."""
+    if not reverse:
+        return anp.cumsum(x, axis)
+    whole = anp.sum(x, axis, keepdims=axis is not None)
+    return whole - anp.cumsum(x, axis) + (x.reshape(-1) if axis is None else x)
+
+
+REDUCTIONS = by_name("sum mean var std prod max min diff") | {
     "cumprod": cumprod,
+    "cumsum": cumsum,
     "linear_recurrence": linear_recurrence,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,

@@ -13,7 +13,16 @@ def logsumexp(x: Any, **settings: Any) -> Any:
     return mg.log(mg.sum(mg.exp(x), **settings))
 
 
-REDUCTIONS = by_name("sum mean var std prod max min cumsum cumprod") | {
+def cumsum(x: Any, axis: Any, reverse: bool) -> Any:
+    """In reverse all of it, less what comes before."""
+    if not reverse:
+        return mg.cumsum(x, axis)
+    whole = mg.sum(x, axis, keepdims=axis is not None)
+    return whole - mg.cumsum(x, axis) + (x.reshape(-1) if axis is None else x)
+
+
+REDUCTIONS = by_name("sum mean var std prod max min cumprod") | {
+    "cumsum": cumsum,
     "log_softmax": activations.logsoftmax,
     "logsumexp": logsumexp,
     "softmax": activations.softmax,

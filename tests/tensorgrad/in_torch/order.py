@@ -10,8 +10,9 @@ import torch
 def flattened(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function along an axis, which for None is that of x flattened."""
 
-    def along(x: Any, axis: Any) -> Any:
-        return function(x.reshape(-1), 0) if axis is None else function(x, axis)
+    def along(x: Any, axis: Any, **settings: Any) -> Any:
+        x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+        return function(x, axis, **settings)
 
     return along
 
@@ -22,6 +23,10 @@ def recurrence(x: Any, y: Any, axis: int, reverse: bool) -> Any:
     for factor, term in reversed(pairs) if reverse else pairs:
         outs.append(factor * outs[-1] + term if outs else term)
     return torch.stack(outs[::-1] if reverse else outs, axis) if outs else y * 1
+
+
+def running_sum(x: Any, axis: int, reverse: bool) -> Any:
+    return x.flip(axis).cumsum(axis).flip(axis) if reverse else x.cumsum(axis)
 
 
 def median(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -42,7 +47,7 @@ ORDERS = {
     "topk": lambda x, k, axis, largest: tuple(torch.topk(x, k, axis, largest)),
 }
 SCANS = {
-    "cumsum": flattened(torch.cumsum),
+    "cumsum": flattened(running_sum),
     "cumprod": flattened(torch.cumprod),
     "linear_recurrence": recurrence,
     "diff": torch.diff,

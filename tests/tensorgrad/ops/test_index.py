@@ -142,3 +142,24 @@ def test_a_value_with_more_axes_than_its_place(key: Any, shape: Any) -> None:
     for i in np.atleast_1d(np.arange(2)[key]):
         expected[i] += 5.0
     np.testing.assert_array_equal(tg.add_at(x, value, key=key), expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [
+        (np.array([0, -1, 0, 2] * 90), (5,)),
+        (np.array([[3, -4], [0, 3]] * 30), (4, 9)),
+        (np.array([1, 0, -2] * 2000), (3, 4)),  # as rows of a table
+        ((np.array([[1], [-1]] * 20), np.array([0, 2, 2, 0] * 5)), (2, 3)),
+        ((slice(None), np.array([0, 0, -1] * 40), slice(1, None)), (2, 4, 3)),
+    ],
+)
+def test_what_goes_to_one_place_is_added_by_every_way(key: Any, shape: Any) -> None:
+    x = np.random.default_rng(0).normal(size=np.zeros(shape)[key].shape)
+    expected = np.zeros(shape)
+    np.add.at(expected, key, x)
+    found = tg.scatter_add(x, key=key, shape=shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    if isinstance(key, np.ndarray):
+        with pytest.raises(IndexError):
+            tg.scatter_add(x, key=np.where(key == 0, 9, key), shape=shape)

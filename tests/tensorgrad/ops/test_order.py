@@ -178,3 +178,20 @@ def test_numpys_functions_of_tensors() -> None:
         found = call(Tensor(X))
         assert isinstance(found, Tensor)
         np.testing.assert_array_equal(found.data, call(X))
+
+
+@pytest.mark.parametrize("special", [[], [np.nan], [0.0, -0.0], [np.inf, np.inf]])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_long_rows_sort_as_short_ones(axis: int, special: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 40))
+    x[7, : len(special)] = x[: len(special), 7] = special
+    order = np.argsort(x, axis=axis, kind="stable")
+    np.testing.assert_array_equal(tg.argsort(x, axis=axis), order)
+    leaf, g = (
+        Tensor(x, requires_grad=True),
+        np.random.default_rng(1).normal(size=x.shape),
+    )
+    tg.sort(leaf, axis=axis).backward(g)
+    assert leaf.grad is not None
+    np.testing.assert_array_equal(np.take_along_axis(leaf.grad.data, order, axis), g)
+    np.testing.assert_array_equal(tg.median(x, axis=axis), np.median(x, axis=axis))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad import Tensor
+from tensorgrad import Tensor, grad
 from tensorgrad.errors import ShapeError
 from tensorgrad.testing import gradcheck
 
@@ -77,6 +77,36 @@ def test_sums_by_labels(subscripts: str, xs: Any) -> None:
     found = tg.einsum(subscripts, *map(Tensor, xs))
     np.testing.assert_allclose(found.data, np.einsum(subscripts, *xs))
     gradcheck(lambda *xs: tg.einsum(subscripts, *xs) ** 2, *xs, order=3)
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes"),
+    [
+        ("ij,jk->ik", ((16, 20), (20, 17))),
+        ("ij,kj->ki", ((16, 20), (17, 20))),
+        ("abij,ajbk->kaib", ((2, 3, 8, 9), (2, 9, 3, 8))),
+        ("ijk,kjl->li", ((9, 6, 5), (5, 6, 9))),
+        ("ij,j->i", ((2, 256), (256,))),
+        ("ij,ij->", ((16, 17), (16, 17))),
+        ("ij,jk->ik", ((16, 17), (1, 260))),  # the j of the second is stretched
+        ("ij,ij->i", ((16, 17), (16, 17))),  # and these are no matrices
+        ("ij,k->k", ((16, 17), (256,))),
+        ("ii,ij->ij", ((16, 16), (16, 17))),
+        ("ij,kl->ijkl", ((16, 16), (16, 16))),
+    ],
+)
+def test_large_sums_by_labels_are_those_of_small_ones(
+    subscripts: str, shapes: Any
+) -> None:
+    xs = [rng.normal(size=shape) for shape in shapes]
+    found = tg.einsum(subscripts, *map(Tensor, xs))
+    np.testing.assert_allclose(found.data, np.einsum(subscripts, *xs), atol=1e-13)
+    g = rng.normal(size=found.shape)
+    leaves = [Tensor(x, requires_grad=True) for x in xs]
+    out = (tg.einsum(subscripts, *leaves) * g).sum()
+    for one, x in zip(grad(out, leaves), xs, strict=True):
+        # linear in each: the gradient times x is the value
+        np.testing.assert_allclose((one.data * x).sum(), out.item(), rtol=1e-9)
 
 
 @pytest.mark.parametrize("one", range(3))

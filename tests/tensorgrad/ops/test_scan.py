@@ -48,6 +48,27 @@ def test_a_running_sum_by_hand() -> None:
     assert nth(lambda x: tg.cumsum(x) ** 2, 2, [0, 0]) == [[6, 4]]
 
 
+def test_a_factor_of_a_safe_product_is_divided_out_as_if_it_were_not() -> None:
+    x = np.random.default_rng(0).uniform(-2, 2, (3, 5))
+    for function in (tg.cumprod, tg.prod):
+        for axis in (None, 0, 1):
+            leaf = Tensor(x, requires_grad=True)
+            out = function(leaf, axis=axis)
+            g = Tensor(np.arange(1.0, out.size + 1).reshape(out.shape))
+            (quick,) = grad(out, [leaf], g, retain_graph=True)
+            (slow,) = grad(out, [leaf], g, create_graph=True)
+            np.testing.assert_allclose(quick.data, slow.data, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "float16", "float32"])
+def test_a_running_sum_has_numpys_dtype(dtype: str) -> None:
+    x = np.ones((2, 3), dtype)
+    for axis in (None, 0, 1):
+        found = tg.cumsum(Tensor(x), axis=axis)
+        expected = np.cumsum(x, axis=axis)
+        np.testing.assert_array_equal(found.data, expected, strict=True)
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_recurrences_of_any_length(n: int, reverse: bool) -> None:
