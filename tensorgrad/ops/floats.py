@@ -6,15 +6,10 @@ from ..errors import DtypeError
 from ..kernels import kernel
 
 
-def floats(name, x):
-    """DtypeError unless x holds floats."""
-    if x.dtype.kind != "f":
-        raise DtypeError(f"{name} needs floats, not {x.dtype}: convert it with astype")
-
-
 def fast(name, x):
     """The kernel for x, which must hold floats."""
-    floats(name, x)
+    if x.dtype.kind != "f":
+        raise DtypeError(f"{name} needs floats, not {x.dtype}: convert it with astype")
     return kernel(name, x)
 
 

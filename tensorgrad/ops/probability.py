@@ -9,7 +9,7 @@ from ..op import fused
 from .axes import rows
 from .elementwise import where
 from .exponential import exp
-from .floats import fast, floats
+from .floats import fast
 from .index import take_along_axis
 from .reduce import logsumexp, mean, sum
 from .shape import squeeze
@@ -42,26 +42,25 @@ def _top(x, axis):
     return np.where(np.isfinite(top), top, data.dtype.type(0))
 
 
-def _along(axis, name, *arrays):
-    """The kernel called `name` along an axis: it works along the last."""
+def _along(axis, compiled, plain, *arrays):
+    """Either kernel along an axis: both work along the last."""
     if not arrays[0].ndim:
         raise ShapeError("softmax and log_softmax need at least one axis")
     if axis in (-1, arrays[0].ndim - 1):
-        return fast(name, arrays[0])(*arrays)
+        return compiled(*arrays)
     # a compiled one would copy what does not lie together, and NumPy need not
-    floats(name, arrays[0])
-    run = getattr(reference, name)
-    return run(*[x.swapaxes(axis, -1) for x in arrays]).swapaxes(axis, -1)
+    return plain(*[x.swapaxes(axis, -1) for x in arrays]).swapaxes(axis, -1)
 
 
 @softmax.forward
 def _(x, *, axis=-1):
-    return (_along(axis, "softmax", x),)
+    return (_along(axis, fast("softmax", x), reference.softmax, x),)
 
 
 @softmax.backward
 def _(g, out, axis):
-    return [_along(axis, "softmax_backward", g, out)]
+    run = kernel("softmax_backward", out)
+    return [_along(axis, run, reference.softmax_backward, g, out)]
 
 
 @fused
@@ -76,12 +75,13 @@ def log_softmax(x, *, axis=-1):
 
 @log_softmax.forward
 def _(x, *, axis=-1):
-    return (_along(axis, "log_softmax", x),)
+    return (_along(axis, fast("log_softmax", x), reference.log_softmax, x),)
 
 
 @log_softmax.backward
 def _(g, out, axis):
-    return [_along(axis, "log_softmax_backward", g, out)]
+    run = kernel("log_softmax_backward", out)
+    return [_along(axis, run, reference.log_softmax_backward, g, out)]
 
 
 @fused
