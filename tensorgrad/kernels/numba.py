@@ -10,7 +10,7 @@ from .numba_elementwise import (
     where,
 )
 from .numba_elementwise import erf_values as erf
-from .numba_index import cross_entropy, cross_entropy_backward, fold, scatter_add_rows
+from .numba_index import cross_entropy, cross_entropy_backward, scatter_add_rows
 from .numba_norms import (
     batch_norm,
     batch_norm_backward,
@@ -27,6 +27,11 @@ from .numba_rows import (
     softmax,
     softmax_backward,
 )
+from .numba_windows import (
+    conv2d,
+    conv2d_backward,
+    fold,
+)
 from .reference import sum_rows
 
 __all__ = [
@@ -36,6 +41,8 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "channel_moments",
+    "conv2d",
+    "conv2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "erf",

@@ -20,7 +20,11 @@ from .reference_norms import (
     rms_norm_backward,
     row_mean,
 )
-from .reference_windows import fold
+from .reference_windows import (
+    conv2d,
+    conv2d_backward,
+    fold,
+)
 
 __all__ = [
     "attention",
@@ -28,6 +32,8 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "channel_moments",
+    "conv2d",
+    "conv2d_backward",
     "erf",
     "fold",
     "layer_norm",
