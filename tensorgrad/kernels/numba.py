@@ -31,6 +31,7 @@ from .numba_windows import (
     conv2d,
     conv2d_backward,
     fold,
+    max_pool2d_backward,
 )
 from .reference import sum_rows
 
@@ -56,6 +57,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "log_softmax_backward",
+    "max_pool2d_backward",
     "rms_norm",
     "rms_norm_backward",
     "scatter_add_rows",

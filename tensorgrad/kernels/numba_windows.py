@@ -1,4 +1,4 @@
-"""Compiled kernels of windows on images: convolution and fold.
+"""Compiled kernels of windows on images: convolution, pooling, fold.
 
 A convolution takes a few images at a time: what their windows see is copied into
 columns that stay in the cache, and BLAS multiplies them. The backward pass makes the
@@ -229,3 +229,48 @@ def conv2d_backward(g, x, weight, stride, dilation, frame, groups, needed):
             g, x, weight, stride, dilation, frame, groups, needed
         )
     return gx, total.mT.reshape(weight.shape) if needed[1] else None, gbias
+
+
+# --- pooling
+
+
+@compiled
+def _share(g, x, out, gx, parts, gparts, corner, offsets):
+    """Window element by window element, each over all windows: loops of vectors."""
+    flat, gflat, wide = parts.reshape(-1), gparts.reshape(-1), parts.shape[3]
+    size, t = out.shape[1] * wide, x.dtype.type
+    zero, one = t(0), t(1)
+    largest, share = np.empty(size, x.dtype), np.empty(size, x.dtype)
+    largest[:] = parts[:] = t(np.nan)  # outside, and between rows, nothing ties
+    for n in range(x.shape[0]):
+        _deal(x[n], parts, corner)
+        for h in range(out.shape[1]):
+            for w in range(out.shape[2]):
+                largest[h * wide + w] = out[n, h, w]
+        share[:] = gparts[:] = zero
+        for k in range(offsets.size):
+            seen = flat[offsets[k] :]
+            for p in range(size):
+                share[p] += one if seen[p] == largest[p] else zero
+        for h in range(out.shape[1]):
+            for w in range(out.shape[2]):
+                number = share[h * wide + w]  # none equals NaN
+                share[h * wide + w] = g[n, h, w] / (number if number > one else one)
+        for k in range(offsets.size):
+            seen, target = flat[offsets[k] :], gflat[offsets[k] :]
+            for p in range(size):
+                target[p] += share[p] if seen[p] == largest[p] else zero
+        _collect(gx[n], gparts, corner)
+
+
+def max_pool2d_backward(g, x, out, window, stride, frame):
+    gx, counts = np.zeros(x.shape, x.dtype), out.shape[-2:]
+    planes = [
+        plain(array).reshape(math.prod(x.shape[:-2]), 1, *array.shape[-2:])
+        for array in (g, x, out, gx)
+    ]
+    layout = _Columns(planes[1], counts, window, stride, (1, 1), frame)
+    gparts = scratch("gparts", layout.parts.shape, x.dtype)
+    arrays = *(plane[:, 0] for plane in planes), layout.parts, gparts
+    _share(*arrays, layout.corner, layout.offsets)
+    return gx

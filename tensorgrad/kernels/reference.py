@@ -24,6 +24,7 @@ from .reference_windows import (
     conv2d,
     conv2d_backward,
     fold,
+    max_pool2d_backward,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "fold",
     "layer_norm",
     "layer_norm_backward",
+    "max_pool2d_backward",
     "rms_norm",
     "rms_norm_backward",
 ]

@@ -1,4 +1,4 @@
-"""Windows that slide over images, in plain NumPy: convolution and fold.
+"""Windows that slide over images, in plain NumPy: convolution, pooling, fold.
 
 Strides and dilations are pairs, for height and width; a frame ((top, bottom), (left,
 right)) is how many elements go around each image.
@@ -36,13 +36,13 @@ def fold(out, x, stride, dilation):
         place += x[..., i, j, :, :]
 
 
-def framed(x, frame):
-    """x (..., H, W) with a frame of zeros around it; contiguous."""
+def framed(x, frame, value=0):
+    """x (..., H, W) with a frame of that value around it; contiguous."""
     (top, bottom), (left, right) = frame
     if not (top or bottom or left or right):
         return np.ascontiguousarray(x)
     *lead, H, W = x.shape
-    out = np.zeros((*lead, top + H + bottom, left + W + right), x.dtype)
+    out = np.full((*lead, top + H + bottom, left + W + right), value, x.dtype)
     out[..., top : top + H, left : left + W] = x
     return out
 
@@ -106,3 +106,23 @@ def channel_sum(g):
     rows = g.reshape(*g.shape[:2], math.prod(g.shape[2:]))
     # BLAS reads each row once, in vectors: three times as fast as add.reduce
     return np.add.reduce(rows @ np.ones(rows.shape[2], g.dtype), axis=0)
+
+
+@np.errstate(all="ignore")
+def max_pool2d_backward(g, x, out, window, stride, frame):
+    """g divided evenly among the elements of each window that equal the largest.
+
+    x (..., H, W); g and out, the largest elements, (..., OH, OW).
+    """
+    *lead, OH, OW = out.shape
+    seen, ones = framed(x, frame, np.nan), (1, 1)  # NaN equals nothing
+    ties = np.empty((*lead, *window, OH, OW), bool)
+    for i, j, place in places(seen, window, (OH, OW), stride, ones):
+        np.equal(place, out, out=ties[..., i, j, :, :])
+    number = np.add.reduce(ties, axis=(-4, -3), dtype=x.dtype)
+    share = g / np.maximum(number, 1)  # none ties with a largest that is NaN
+    gx = np.zeros(seen.shape, x.dtype)
+    fold(
+        gx, np.where(ties, share[..., None, None, :, :], x.dtype.type(0)), stride, ones
+    )
+    return unframed(gx, frame)

@@ -18,6 +18,7 @@ from ..kernels.reference_windows import places
 from ..op import fused, primitive
 from .floats import promoted
 from .products import matmul
+from .reduce import max
 from .shape import broadcast_to, pad, reshape
 
 __all__ = [
@@ -137,7 +138,7 @@ def _(g, x, weight, bias, stride, padding, dilation, groups, needed):
     return [gx, gweight, gbias]
 
 
-@primitive(
+@fused(
     smooth="where no two elements of a window tie",
     kinks="elements that tie share the gradient evenly",
 )
@@ -151,9 +152,22 @@ def max_pool2d(x, *, kernel_size, stride=None, padding=0):
     >>> max_pool2d(Tensor([[1.0, 5.0, 2.0, 3.0]]), kernel_size=(1, 2))
     Tensor([[5., 3.]], dtype=float32)
     """
+    (window, stride, _), frame = pooling(kernel_size, stride, padding)
+    x = _padded(x, frame, _lowest(x.dtype))
+    return max(unfold(x, kernel_size=window, stride=stride), axis=(-4, -3))
+
+
+@max_pool2d.forward
+def _(x, *, kernel_size, stride=None, padding=0):
     windows, frame = pooling(kernel_size, stride, padding)
     x = _padded(x, frame, _lowest(x.dtype))
-    return _reduce(np.maximum, "max_pool2d", x, windows)
+    return (_reduce(np.maximum, "max_pool2d", x, windows),)
+
+
+@max_pool2d.backward
+def _(g, x, out, kernel_size, stride, padding):
+    (window, stride, _), frame = pooling(kernel_size, stride, padding)
+    return [kernel("max_pool2d_backward", x)(g, x, out, window, stride, frame)]
 
 
 @primitive
@@ -170,20 +184,6 @@ def avg_pool2d(x, *, kernel_size, stride=None, padding=0):
     kh, kw = windows[0]
     total = _reduce(np.add, "avg_pool2d", _padded(x, frame, 0), windows)
     return total / (kh * kw)
-
-
-def _share(g, x, out, kernel_size, stride, padding):
-    """g divided evenly among the elements of each window that equal the largest."""
-    windows, frame = pooling(kernel_size, stride, padding)
-    x, out = getattr(x, "_data", x), getattr(out, "_data", out)
-    lead, image = out.shape[:-2], out.shape[-2:]
-    ties = np.empty((*lead, *windows[0], *image), x.dtype)
-    for i, j, place in _places(_padded(x, frame, np.nan), windows):
-        ties[..., i, j, :, :] = place == out
-    number = np.add.reduce(ties, axis=(-4, -3), keepdims=True)
-    ties /= np.maximum(number, 1)  # none equals NaN
-    g = reshape(g, shape=(*lead, 1, 1, *image))
-    return _put_back(g * ties, x.shape, windows, frame)
 
 
 def _spread(g, x_shape, kernel_size, stride, padding):
@@ -204,7 +204,6 @@ def _put_back(parts, shape, windows, frame):
     return out if size == (H, W) else out[..., top : top + H, left : left + W]
 
 
-max_pool2d.gradient(x=_share)
 avg_pool2d.gradient(x=_spread)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrad.kernels import kernel, reference
+from tensorgrad.kernels import kernel, reference, reference_windows
 
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason="numba is not installed"
@@ -29,7 +29,7 @@ NAMES = [
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
-    *("linear", "conv2d", "conv2d_backward"),
+    *("linear", "conv2d", "conv2d_backward", "max_pool2d_backward"),
 ]
 
 
@@ -360,6 +360,36 @@ def test_conv2d(make, sizes, windows, stride, dilation, frame, biased, needed):
         assert_same(got, expected)
     for one, other in zip(got, again, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@needs_numba
+@given(
+    sources(),
+    st.sampled_from([(), (0,), (2,), (2, 3)]),
+    st.tuples(*[st.integers(1, 3)] * 4),
+    st.tuples(one_or_two, st.integers(1, 3)),
+    st.tuples(sides, sides),
+    st.booleans(),
+)
+def test_max_pool2d(make, lead, windows, stride, frame, rounded):
+    KH, KW, *counts = windows
+    high, wide = (
+        max(1, k + s * (n - 1) + (s > 1) - sum(around))
+        for k, n, s, around in zip((KH, KW), counts, stride, frame, strict=True)
+    )
+    OH, OW = (
+        (n + sum(around) - k) // s + 1
+        for n, k, s, around in zip((high, wide), (KH, KW), stride, frame, strict=True)
+    )
+    x = make(*lead, high, wide)
+    x = np.round(x) if rounded else x  # ties
+    out = np.full((*lead, OH, OW), -np.inf, make.dtype)
+    framed = reference_windows.framed(x, frame, -np.inf)
+    settings = (KH, KW), (OH, OW), stride, (1, 1)
+    for _, _, place in reference_windows.places(framed, *settings):
+        np.maximum(out, place, out=out)
+    g = make(*lead, OH, OW, finite=True)
+    assert_agree("max_pool2d_backward", g, x, out, (KH, KW), stride, frame)
 
 
 @needs_numba
