@@ -166,20 +166,33 @@ class _Columns:
         part = y % down * right + start % right
         inside = y // down * self.wide + start // right
         self.offsets = (part * (high + 1) * self.wide + inside).ravel()
+        self.exact = self.wide == counts[1]  # nothing lies between two rows
+        # windows of one element see the images as they are
+        unmoved = stride == (1, 1) and x.shape[2:] == (*counts,)
+        self.same = unmoved and self.shape[1] == 1
         self.step = max(1, TILE // max(1, math.prod(self.shape) * x.itemsize))
 
-    def memory(self, n, dtype):
-        return scratch("columns", (n, *self.shape), dtype)
+    def memory(self, x):
+        """Where the columns of these images go."""
+        shape = len(x), *self.shape
+        return x.reshape(shape) if self.same else scratch("columns", shape, x.dtype)
 
     def of(self, x):
         """What the windows see of these images."""
-        columns = self.memory(len(x), x.dtype)
-        _unfold(x, self.parts, columns, self.corner, self.offsets)
+        columns = self.memory(x)
+        if not self.same:
+            _unfold(x, self.parts, columns, self.corner, self.offsets)
         return columns
 
     def back(self, columns, x):
         """What the windows send back to these images."""
-        _fold_back(columns, self.parts, x, self.corner, self.offsets)
+        if not self.same:
+            _fold_back(columns, self.parts, x, self.corner, self.offsets)
+
+    def places(self, out):
+        """Where a product with these images' columns goes: (n, O, OH, wide)."""
+        shape = *out.shape[:3], self.wide
+        return out if self.exact else scratch("product", shape, out.dtype)
 
     def tiles(self, B):
         """Slices of images whose columns fill one tile."""
@@ -195,11 +208,11 @@ def conv2d(out, x, weight, bias, stride, dilation, frame, groups):
     flat = weight.reshape(groups, rows, K)
     bias = np.zeros(channels, x.dtype) if bias is None else plain(bias)
     for images in layout.tiles(B):
-        columns = layout.of(x[images])
+        columns, product = layout.of(x[images]), layout.places(out[images])
         n, P = len(columns), columns.shape[-1]
-        product = scratch("product", (n, groups, rows, P), x.dtype)
-        np.matmul(flat, columns.reshape(n, groups, K, P), out=product)
-        _cut(product.reshape(n, channels, OH, layout.wide), bias, out[images])
+        columns = columns.reshape(n, groups, K, P)
+        np.matmul(flat, columns, out=product.reshape(n, groups, rows, P))
+        _cut(product, bias, out[images])
 
 
 @np.errstate(all="ignore")
@@ -211,15 +224,17 @@ def conv2d_backward(g, x, weight, stride, dilation, frame, groups, needed):
     gx = np.zeros_like(x) if needed[0] else None
     total = np.zeros((groups, K, rows), x.dtype)
     for images in layout.tiles(B):
-        n, P = images.stop - images.start, OH * layout.wide
-        part = scratch("product", (n, groups, rows, P), x.dtype)
-        _widen(g[images], part.reshape(n, channels, OH, layout.wide))
+        part = layout.places(g[images])
+        n, P = len(part), OH * layout.wide
+        if not layout.exact:
+            _widen(g[images], part)
+        part = part.reshape(n, groups, rows, P)
         if needed[1]:
             columns = layout.of(x[images]).reshape(n, groups, K, P)
             # the larger matrix first: BLAS takes half of the time
             total += np.add.reduce(np.matmul(columns, part.mT), axis=0)
         if needed[0]:
-            columns = layout.memory(n, x.dtype)
+            columns = layout.memory(gx[images])
             np.matmul(flat.mT, part, out=columns.reshape(n, groups, K, P))
             layout.back(columns, gx[images])
     gbias = reference.channel_sum(g) if needed[2] else None
