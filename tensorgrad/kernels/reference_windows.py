@@ -37,12 +37,13 @@ def fold(out, x, stride, dilation):
 
 
 def framed(x, frame, value=0):
-    """x (..., H, W) with a frame of that value around it; contiguous."""
+    """x (..., H, W) with a frame of that value around it."""
     (top, bottom), (left, right) = frame
     if not (top or bottom or left or right):
-        return np.ascontiguousarray(x)
+        return x
     *lead, H, W = x.shape
-    out = np.full((*lead, top + H + bottom, left + W + right), value, x.dtype)
+    out = np.empty((*lead, top + H + bottom, left + W + right), x.dtype)
+    out.fill(value)
     out[..., top : top + H, left : left + W] = x
     return out
 
@@ -56,7 +57,7 @@ def unframed(x, frame):
 
 def _columns(x, weight, counts, stride, dilation, frame, groups):
     """(B, groups, K, OH OW): in column (h, w), what the window there sees."""
-    x = framed(x, frame)
+    x = np.ascontiguousarray(framed(x, frame))
     B, C, *_ = x.shape
     KH, KW = weight.shape[2:]
     *lead, below, beside = x.strides
@@ -91,7 +92,7 @@ def conv2d_backward(g, x, weight, stride, dilation, frame, groups, needed):
     flat = weight.reshape(groups, rows, K)
     g = g.reshape(B, groups, rows, P)
     if needed[0]:
-        gx = np.zeros_like(framed(x, frame), order="C")
+        gx = framed(np.zeros(x.shape, x.dtype), frame)
         parts = np.matmul(flat.mT, g).reshape(*x.shape[:2], *weight.shape[2:], *counts)
         fold(gx, parts, stride, dilation)
         gx = unframed(gx, frame)

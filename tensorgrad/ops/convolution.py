@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..kernels import kernel
-from ..kernels.reference_windows import places
+from ..kernels.reference_windows import framed, places
 from ..op import fused, primitive
 from .floats import promoted
 from .products import matmul
@@ -160,7 +160,7 @@ def max_pool2d(x, *, kernel_size, stride=None, padding=0):
 @max_pool2d.forward
 def _(x, *, kernel_size, stride=None, padding=0):
     windows, frame = pooling(kernel_size, stride, padding)
-    x = _padded(x, frame, _lowest(x.dtype))
+    x = framed(x, frame, _lowest(x.dtype))
     return (_reduce(np.maximum, "max_pool2d", x, windows),)
 
 
@@ -182,7 +182,7 @@ def avg_pool2d(x, *, kernel_size, stride=None, padding=0):
     """
     windows, frame = pooling(kernel_size, stride, padding)
     kh, kw = windows[0]
-    total = _reduce(np.add, "avg_pool2d", _padded(x, frame, 0), windows)
+    total = _reduce(np.add, "avg_pool2d", framed(x, frame), windows)
     return total / (kh * kw)
 
 
