@@ -12,7 +12,7 @@ from .numba_elementwise import (
     where,
 )
 from .numba_elementwise import erf_values as erf
-from .numba_index import cross_entropy, cross_entropy_backward, fold, scatter_add_rows
+from .numba_index import cross_entropy, cross_entropy_backward, scatter_add_rows
 from .numba_norms import (
     batch_norm,
     batch_norm_backward,
@@ -30,6 +30,12 @@ from .numba_rows import (
     softmax_backward,
 )
 from .numba_scan import cumsum
+from .numba_windows import (
+    conv2d,
+    conv2d_backward,
+    fold,
+    max_pool2d_backward,
+)
 from .reference import sum_rows
 
 __all__ = [
@@ -39,6 +45,8 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "channel_moments",
+    "conv2d",
+    "conv2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "cumsum",
@@ -54,6 +62,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "log_softmax_backward",
+    "max_pool2d_backward",
     "rms_norm",
     "rms_norm_backward",
     "scatter_add_rows",

@@ -6,17 +6,13 @@ mask a tile leaves out what the mask hides: long sequences do little more than h
 of the work. Saved are row statistics alone.
 """
 
-import math
-import threading
-
 import numpy as np
 
 from .numba_jit import compiled, exp, order, plain, reduction, rows, unorder
 from .numba_rows import row_dot, row_sum
+from .scratch import TILE, scratch
 
-_TILE = 1 << 20  # bytes of scores at a time, about one core's L2 cache
 _BLOCK = 64  # queries or keys at a time, where the causal mask cuts a staircase
-_scratch = threading.local()
 
 
 @reduction
@@ -138,7 +134,7 @@ def _block(causal, other, like):
     """The queries of a tile over `other` keys, or the keys over `other` queries."""
     if causal:
         return _BLOCK
-    return max(_BLOCK, _TILE // (4 * max(1, other) * like.itemsize))
+    return max(_BLOCK, TILE // (4 * max(1, other) * like.itemsize))
 
 
 def _query_blocks(queries, keys, causal, like):
@@ -164,7 +160,7 @@ def _key_blocks(queries, keys, causal, like):
 def _tiles(like, area):
     """Slices of batches and of heads whose scores, `area` a head, fill one tile."""
     batches, heads = like.shape[:2]
-    fits = max(1, _TILE // max(1, area * like.itemsize))
+    fits = max(1, TILE // max(1, area * like.itemsize))
     step_b, step_h = max(1, fits // max(1, heads)), min(heads, fits)
     for b in range(0, batches, step_b):
         for h in range(0, heads, step_h):
@@ -174,14 +170,7 @@ def _tiles(like, area):
 
 def _product(name, x, y):
     """x @ y.mT into this thread's scratch memory: (b, h, t, s)."""
-    shape = (*x.shape[:-1], y.shape[-2])
-    size = math.prod(shape)
-    memory = getattr(_scratch, name, None)
-    if memory is None or memory.nbytes < size * x.itemsize:
-        # kept: fresh memory costs a page fault for every 4 KiB, at each call
-        memory = np.empty(max(_TILE, size * x.itemsize), np.uint8)
-        setattr(_scratch, name, memory)
-    tile = memory.view(x.dtype)[:size].reshape(shape)
+    tile = scratch(name, (*x.shape[:-1], y.shape[-2]), x.dtype)
     return np.matmul(x, y.mT, out=tile)
 
 

@@ -1,6 +1,4 @@
-"""Compiled kernels in which integers choose: cross-entropy, scatter-add and fold."""
-
-import math
+"""Compiled kernels in which integers choose: cross-entropy and scatter-add."""
 
 import numpy as np
 
@@ -91,33 +89,5 @@ def scatter_add_rows(out, indices, g):
     bad = _scatter_add_rows(target, indices, plain(g))
     if bad >= 0:
         raise index_error(indices, bad, len(out))
-    if target is not out:
-        out[...] = target
-
-
-@compiled
-def _fold(out, x, stride, dilation):
-    (down, right), (apart, beside) = stride, dilation
-    images, tall, wide, high, broad = x.shape
-    for n in range(images):
-        for i in range(tall):
-            for j in range(wide):
-                for h in range(high):
-                    source = x[n, i, j, h]
-                    target = out[n, h * down + i * apart, j * beside :]
-                    # apart: only without a step do the sums become vectors
-                    if right == 1:
-                        for w in range(broad):
-                            target[w] += source[w]
-                    else:
-                        for w in range(broad):
-                            target[w * right] += source[w]
-
-
-def fold(out, x, stride, dilation):
-    images = math.prod(x.shape[:-4])
-    target = plain(out)
-    flat = target.reshape(images, *out.shape[-2:])
-    _fold(flat, plain(x).reshape(images, *x.shape[-4:]), stride, dilation)
     if target is not out:
         out[...] = target

@@ -21,7 +21,12 @@ from .reference_norms import (
 )
 from .reference_scan import cumsum
 from .reference_sums import ones, row_mean, row_sum, sum_rows
-from .reference_windows import fold
+from .reference_windows import (
+    conv2d,
+    conv2d_backward,
+    fold,
+    max_pool2d_backward,
+)
 
 __all__ = [
     "attention",
@@ -29,11 +34,14 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "channel_moments",
+    "conv2d",
+    "conv2d_backward",
     "cumsum",
     "erf",
     "fold",
     "layer_norm",
     "layer_norm_backward",
+    "max_pool2d_backward",
     "rms_norm",
     "rms_norm_backward",
     "sum_rows",

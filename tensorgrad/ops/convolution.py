@@ -8,14 +8,17 @@ height and width.
 """
 
 import functools
+import math
 
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..kernels import kernel
-from ..kernels.reference_windows import places
-from ..op import primitive
+from ..kernels.reference_windows import framed, places
+from ..op import fused, primitive
+from .floats import promoted
 from .products import matmul
+from .reduce import max
 from .shape import broadcast_to, pad, reshape
 
 __all__ = [
@@ -79,6 +82,7 @@ fold.gradient(
 )
 
 
+@fused
 def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     """out[o, h, w] = bias[o] + sum_cij weight[o, c, i, j] x[c, h + i, w + j]
 
@@ -92,13 +96,12 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     >>> conv2d(Tensor([[[1.0, 2.0, 3.0, 5.0]]]), Tensor([[[[-1.0, 1.0]]]]))
     Tensor([[[1., 1., 2.]]], dtype=float32)
     """
-    _check_channels(x, weight, bias, groups)
     lead, (channels, part, *window) = x.shape[:-3], weight.shape
     window, stride, dilation = windows = windows_of(window, stride, dilation)
     x = _padded(x, frame_of(padding, *windows), 0)
-    OH, OW = _counts("conv2d", x.shape, *windows)
     seen = unfold(x, kernel_size=window, stride=stride, dilation=dilation)
     # one product of matrices for each image and group: (O / groups, K) @ (K, OH OW)
+    OH, OW = seen.shape[-2:]
     rows, K = channels // groups, part * window[0] * window[1]
     columns = reshape(seen, shape=(*lead, groups, K, OH * OW))
     out = matmul(reshape(weight, shape=(groups, rows, K)), columns)
@@ -107,7 +110,35 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     return reshape(out, shape=(*lead, channels, OH, OW))
 
 
-@primitive(
+@conv2d.forward
+def _(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+    _check_channels(x, weight, bias, groups)
+    x, weight, bias = promoted(x, weight, bias)
+    *lead, C, H, W = x.shape
+    windows = windows_of(weight.shape[2:], stride, dilation)
+    frame = frame_of(padding, *windows)
+    counts = _counts("conv2d", _around((H, W), frame), *windows)
+    out = np.empty((math.prod(lead), len(weight), *counts), x.dtype)
+    images = x.reshape(len(out), C, H, W)
+    kernel("conv2d", out)(out, images, weight, bias, *windows[1:], frame, groups)
+    return (out.reshape(*lead, *out.shape[1:]),)
+
+
+@conv2d.backward
+def _(g, x, weight, bias, stride, padding, dilation, groups, needed):
+    x, weight, g = promoted(x, weight, g)
+    windows = windows_of(weight.shape[2:], stride, dilation)
+    settings = *windows[1:], frame_of(padding, *windows), groups, needed
+    images = math.prod(x.shape[:-3])
+    gx, gweight, gbias = kernel("conv2d_backward", g)(
+        *(a.reshape(images, *a.shape[-3:]) for a in (g, x)), weight, *settings
+    )
+    if gx is not None:
+        gx = gx.reshape(x.shape)
+    return [gx, gweight, gbias]
+
+
+@fused(
     smooth="where no two elements of a window tie",
     kinks="elements that tie share the gradient evenly",
 )
@@ -121,9 +152,22 @@ def max_pool2d(x, *, kernel_size, stride=None, padding=0):
     >>> max_pool2d(Tensor([[1.0, 5.0, 2.0, 3.0]]), kernel_size=(1, 2))
     Tensor([[5., 3.]], dtype=float32)
     """
-    windows, frame = pooling(kernel_size, stride, padding)
+    (window, stride, _), frame = pooling(kernel_size, stride, padding)
     x = _padded(x, frame, _lowest(x.dtype))
-    return _reduce(np.maximum, "max_pool2d", x, windows)
+    return max(unfold(x, kernel_size=window, stride=stride), axis=(-4, -3))
+
+
+@max_pool2d.forward
+def _(x, *, kernel_size, stride=None, padding=0):
+    windows, frame = pooling(kernel_size, stride, padding)
+    x = framed(x, frame, _lowest(x.dtype))
+    return (_reduce(np.maximum, "max_pool2d", x, windows),)
+
+
+@max_pool2d.backward
+def _(g, x, out, kernel_size, stride, padding):
+    (window, stride, _), frame = pooling(kernel_size, stride, padding)
+    return [kernel("max_pool2d_backward", x)(g, x, out, window, stride, frame)]
 
 
 @primitive
@@ -138,22 +182,8 @@ def avg_pool2d(x, *, kernel_size, stride=None, padding=0):
     """
     windows, frame = pooling(kernel_size, stride, padding)
     kh, kw = windows[0]
-    total = _reduce(np.add, "avg_pool2d", _padded(x, frame, 0), windows)
+    total = _reduce(np.add, "avg_pool2d", framed(x, frame), windows)
     return total / (kh * kw)
-
-
-def _share(g, x, out, kernel_size, stride, padding):
-    """g divided evenly among the elements of each window that equal the largest."""
-    windows, frame = pooling(kernel_size, stride, padding)
-    x, out = getattr(x, "_data", x), getattr(out, "_data", out)
-    lead, image = out.shape[:-2], out.shape[-2:]
-    ties = np.empty((*lead, *windows[0], *image), x.dtype)
-    for i, j, place in _places(_padded(x, frame, np.nan), windows):
-        ties[..., i, j, :, :] = place == out
-    number = np.add.reduce(ties, axis=(-4, -3), keepdims=True)
-    ties /= np.maximum(number, 1)  # none equals NaN
-    g = reshape(g, shape=(*lead, 1, 1, *image))
-    return _put_back(g * ties, x.shape, windows, frame)
 
 
 def _spread(g, x_shape, kernel_size, stride, padding):
@@ -174,7 +204,6 @@ def _put_back(parts, shape, windows, frame):
     return out if size == (H, W) else out[..., top : top + H, left : left + W]
 
 
-max_pool2d.gradient(x=_share)
 avg_pool2d.gradient(x=_spread)
 
 
@@ -183,6 +212,8 @@ avg_pool2d.gradient(x=_spread)
 
 def pair(name, value, least=1):
     """(v, v) for one whole number v, and two as they are: for height and width."""
+    if type(value) is int and value >= least:
+        return value, value
     both = tuple(value) if isinstance(value, tuple | list) else (value, value)
     whole = all(isinstance(v, int | np.integer) and v >= least for v in both)
     if len(both) != 2 or not whole:
@@ -253,6 +284,11 @@ def frame_of(padding, window, stride, dilation):
         raise ConfigError(f"padding='same' needs stride 1, not {stride}")
     extra = [d * (k - 1) for k, d in zip(window, dilation, strict=True)]
     return tuple([(n // 2, n - n // 2) for n in extra])
+
+
+def _around(size, frame):
+    """The size (H, W) of an image with its frame."""
+    return tuple([n + sum(sides) for n, sides in zip(size, frame, strict=True)])
 
 
 def _padded(x, frame, value):

@@ -113,6 +113,17 @@ def matmul_backward(saved: Any, g: Any, parents: Any) -> int:
     return 2 * size_of(g) * sum(summed)
 
 
+def conv2d(inputs: Any, settings: Any, out: Any) -> int:
+    """A product with the whole window for each element of the result."""
+    return 2 * out[0].size * math.prod(inputs[1].shape[1:])
+
+
+def conv2d_backward(saved: Any, g: Any, parents: Any) -> int:
+    """One product for x, one for the weight, as long as the forward's each."""
+    needed = sum([parent is not None for parent in parents[:2]])
+    return 2 * size_of(g) * math.prod(saved["weight"].shape[1:]) * needed
+
+
 def contract(inputs: Any, settings: Any, out: Any) -> int:
     """einsum's pairwise products, in the order in which NumPy takes them."""
     subscripts = settings["subscripts"]
@@ -169,12 +180,14 @@ def size_of(x: Any) -> int:
 FORWARD: dict[str, Flops] = {
     "attention": attention,
     "contract": contract,
+    "conv2d": conv2d,
     "linear": linear,
     "matmul": matmul,
 }
 BACKWARD: dict[str, Flops] = {
     "attention": attention_backward,
     "contract": contract_backward,
+    "conv2d": conv2d_backward,
     "linear": linear_backward,
     "matmul": matmul_backward,
 }

@@ -177,7 +177,10 @@ def op() -> Step:
 
 
 def convolutions_step(batch: int) -> Step:
-    """A step of SGD: two convolutions, each pooled, and a linear layer on images."""
+    """A step of SGD: two convolutions, each pooled, and a linear layer on images.
+
+    In as many threads as nn's trainer takes.
+    """
     tg.keep_freed_memory()
     rng = np.random.default_rng(0)
     model = nn.Sequential(
@@ -191,15 +194,20 @@ def convolutions_step(batch: int) -> Step:
         nn.Linear(32 * 7 * 7, 10, rng=rng),
     )
     optimizer = optim.SGD(model.parameters(), lr=0.01)
+    threads = threads_for(model, None)
+
+    def losses(batch: Any) -> tuple[tg.Tensor, int]:
+        pixels, classes = batch
+        loss = nn.losses.cross_entropy(model(pixels), classes, reduction="sum")
+        return loss, len(classes)
+
     pixels, classes = images(batch)
-    pixels = tg.Tensor(pixels)
 
     def step() -> float:
-        loss = nn.losses.cross_entropy(model(pixels), classes)
         optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
+        outs = backward_in_parts(losses, (pixels, classes), threads)
+        optimizer.step(grad_scale=1 / batch)
+        return sum(out.item() for out, _ in outs) / batch
 
     return step
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrad.kernels import kernel, reference
+from tensorgrad.kernels import kernel, reference, reference_windows
 
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason="numba is not installed"
@@ -30,6 +30,7 @@ NAMES = [
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
     *("linear", "sigmoid", "hypot", "cumsum"),
+    *("conv2d", "conv2d_backward", "max_pool2d_backward"),
 ]
 
 
@@ -338,6 +339,99 @@ def test_fold(make, lead, sizes, stride, dilation):
     for out in outs[1:]:
         compiled().fold(out, x, stride, dilation)
         np.testing.assert_array_equal(out, outs[0])  # the same sums, in order
+
+
+sides = st.tuples(st.integers(0, 2), st.integers(0, 2))
+
+
+@needs_numba
+@given(
+    sources(),
+    st.tuples(st.sampled_from([2, 1, 0, 9]), *[st.integers(1, 3)] * 3),
+    st.tuples(*[st.integers(1, 3)] * 4),
+    st.tuples(one_or_two, st.integers(1, 3)),
+    st.tuples(one_or_two, one_or_two),
+    st.tuples(sides, sides),
+    st.booleans(),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+)
+def test_conv2d(make, sizes, windows, stride, dilation, frame, biased, needed):
+    images, groups, part, rows = sizes
+    KH, KW, *counts = windows
+    high, wide = (
+        max(1, d * (k - 1) + s * (n - 1) + 1 + (s > 1) - sum(around))
+        for k, n, s, d, around in zip(
+            (KH, KW), counts, stride, dilation, frame, strict=True
+        )
+    )
+    OH, OW = (
+        (n + sum(around) - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, around in zip(
+            (high, wide), (KH, KW), stride, dilation, frame, strict=True
+        )
+    )
+    x = make(images, groups * part, high, wide)
+    weight = make(groups * rows, part, KH, KW)
+    bias = make(groups * rows) if biased else None
+    settings = stride, dilation, frame, groups
+
+    def both(kernels):
+        out = np.full((images, groups * rows, OH, OW), 7, make.dtype)
+        kernels.conv2d(out, x, weight, bias, *settings)
+        return out, *kernels.conv2d_backward(g, x, weight, *settings, needed)
+
+    g = make(images, groups * rows, OH, OW)
+    expected, got, again = both(reference), both(compiled()), both(compiled())
+    assert [array is not None for array in expected[1:]] == [*needed]
+    with np.errstate(invalid="ignore"):
+        assert_same(got, expected)
+    for one, other in zip(got, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_numba
+@given(
+    sources(),
+    st.sampled_from([(), (0,), (2,), (2, 3)]),
+    st.tuples(*[st.integers(1, 3)] * 4),
+    st.tuples(one_or_two, st.integers(1, 3)),
+    st.tuples(sides, sides),
+    st.booleans(),
+)
+def test_max_pool2d(make, lead, windows, stride, frame, rounded):
+    KH, KW, *counts = windows
+    high, wide = (
+        max(1, k + s * (n - 1) + (s > 1) - sum(around))
+        for k, n, s, around in zip((KH, KW), counts, stride, frame, strict=True)
+    )
+    OH, OW = (
+        (n + sum(around) - k) // s + 1
+        for n, k, s, around in zip((high, wide), (KH, KW), stride, frame, strict=True)
+    )
+    x = make(*lead, high, wide)
+    x = np.round(x) if rounded else x  # ties
+    out = np.full((*lead, OH, OW), -np.inf, make.dtype)
+    framed = reference_windows.framed(x, frame, -np.inf)
+    settings = (KH, KW), (OH, OW), stride, (1, 1)
+    for _, _, place in reference_windows.places(framed, *settings):
+        np.maximum(out, place, out=out)
+    g = make(*lead, OH, OW, finite=True)
+    assert_agree("max_pool2d_backward", g, x, out, (KH, KW), stride, frame)
+
+
+@needs_numba
+def test_images_that_take_several_tiles():
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal((70, 3, 20, 20)), rng.standard_normal((4, 3, 5, 5))
+    g, frame = rng.standard_normal((70, 4, 20, 20)), ((2, 2), (2, 2))
+    settings = (1, 1), (1, 1), frame, 1
+    outs = [np.empty_like(g), np.empty_like(g)]
+    reference.conv2d(outs[0], x, weight, weight[:, 0, 0, 0], *settings)
+    compiled().conv2d(outs[1], x, weight, weight[:, 0, 0, 0], *settings)
+    assert_same(*outs)
+    # sums of 28,000 products
+    every = *settings, (True, True, True)
+    assert_agree("conv2d_backward", g, x, weight, *every)
 
 
 @needs_numba

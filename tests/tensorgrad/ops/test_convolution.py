@@ -119,6 +119,14 @@ def test_large_images_take_the_compiled_kernel_to_the_same_result() -> None:
     np.testing.assert_allclose(exact[0].grad.data, found, atol=1e-12)
 
 
+def test_windows_of_one_element_that_leave_the_size_yet_see_the_frame() -> None:
+    x = normal(151, 151)
+    found = tg.conv2d(x[None], np.ones((1, 1, 1, 1)), stride=2, padding=75)[0]
+    expected = np.zeros_like(x)
+    expected[38:113, 38:113] = x[1::2, 1::2]
+    np.testing.assert_array_equal(found, expected)
+
+
 # --- derivatives
 
 

@@ -1,0 +1,22 @@
+"""Memory that a thread keeps for what its kernels compute on the way."""
+
+import math
+import threading
+
+import numpy as np
+
+TILE = 1 << 20  # bytes of it to compute at a time: about one core's L2 cache
+_kept = threading.local()
+
+
+def scratch(name, shape, dtype):
+    """This thread's array of that name; it holds whatever was left there.
+
+    Kept, since fresh memory costs a page fault for every 4 KiB, at each call.
+    """
+    size, item = math.prod(shape), np.dtype(dtype).itemsize
+    memory = getattr(_kept, name, None)
+    if memory is None or memory.nbytes < size * item:
+        memory = np.empty(max(TILE, size * item), np.uint8)
+        setattr(_kept, name, memory)
+    return memory.view(dtype)[:size].reshape(shape)
