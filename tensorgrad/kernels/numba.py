@@ -8,6 +8,7 @@ from .numba_elementwise import (
     gelu_tanh,
     gelu_tanh_backward,
     hypot,
+    relu,
     sigmoid,
     where,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "log_softmax",
     "log_softmax_backward",
     "max_pool2d_backward",
+    "relu",
     "rms_norm",
     "rms_norm_backward",
     "scatter_add_rows",

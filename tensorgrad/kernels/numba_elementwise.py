@@ -71,6 +71,13 @@ def _gelu_erf_backward(g, x, out):
 
 
 @compiled
+def _relu(x, out):
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        out[i] = zero if x[i] <= zero else x[i]
+
+
+@compiled
 def _sigmoid(x, out):
     t = x.dtype.type
     zero, one = t(0), t(1)
@@ -100,6 +107,10 @@ def gelu_erf(x):
 
 def gelu_erf_backward(g, x):
     return _map(_gelu_erf_backward, g, x)
+
+
+def relu(x):
+    return _map(_relu, x)
 
 
 def sigmoid(x):

@@ -52,6 +52,11 @@ _CUBE = 0.044715
 _quiet = np.errstate(all="ignore")
 
 
+def relu(x):
+    """max(x, 0)"""
+    return np.asarray(np.maximum(x, 0))
+
+
 @_quiet
 def sigmoid(x):
     """1 / (1 + e^-x), which is 0 where e^-x overflows."""

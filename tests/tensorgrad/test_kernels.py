@@ -29,7 +29,7 @@ NAMES = [
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
-    *("linear", "sigmoid", "hypot", "cumsum"),
+    *("linear", "relu", "sigmoid", "hypot", "cumsum"),
     *("conv2d", "conv2d_backward", "max_pool2d_backward"),
 ]
 
@@ -131,6 +131,7 @@ def test_elementwise(make, shape, huge):
         assert_agree(f"{name}_backward", g, x)
     assert_agree("erf", x)
     assert_agree("sigmoid", x)
+    assert_agree("relu", x)
 
 
 @needs_numba
