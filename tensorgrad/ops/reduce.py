@@ -42,7 +42,7 @@ def sum(x, *, axis=None, keepdims=False):
     Tensor([4., 6.], dtype=float32)
     """
     if not keepdims and x.ndim == 2 and axis in (-1, 1) and _quick(x):
-        return x.dot(ones(x.shape[1], x.dtype))
+        return np.vecdot(x, ones(x.shape[1], x.dtype))
     if not keepdims and axis is None and _quick(x) and x.flags.c_contiguous:
         x = x.reshape(-1, x.shape[-1])  # the rows first
         x = x.dot(ones(x.shape[1], x.dtype))

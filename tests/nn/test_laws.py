@@ -280,7 +280,7 @@ class Loop:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "batches": self.batches.state(),
-            "dropout": nn.checkpoints.rng_state(self.model.drop.rng),
+            "dropout": nn.random_state.rng_state(self.model.drop.rng),
         }
 
     def load(self, saved: dict[str, Any], forget: str = "") -> "Loop":
@@ -291,7 +291,7 @@ class Loop:
         if forget != "batches":
             self.batches.load_state(saved["batches"])
         if forget != "dropout":
-            nn.checkpoints.set_rng_state(self.model.drop.rng, saved["dropout"])
+            nn.random_state.set_rng_state(self.model.drop.rng, saved["dropout"])
         return self
 
 

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tensorgrad.kernels import reference
 
@@ -224,3 +226,24 @@ def test_reference_adamw_is_pytorch():
         optimiser.step()
         reference.adamw(ours, 2 * g, m, v, 1e-2, *betas, 1e-8, decay, step, 0.5)
     np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "name", ["softmax", "log_softmax", "layer_norm", "rms_norm", "cross_entropy"]
+)
+@given(st.integers(1, 9), st.sampled_from([1, 4, 17, 64]), st.integers(0, 99))
+def test_a_row_does_not_depend_on_those_beside_it(name, count, n, seed):
+    x = np.random.default_rng(seed).normal(size=(count, n)).astype("f4")
+    more = {
+        "layer_norm": (None, None, 1e-5),
+        "rms_norm": (None, 1e-5),
+        "cross_entropy": (np.arange(count) % n, -100, 0.1),
+    }.get(name, ())
+    function = getattr(reference, name)
+    together, i = function(x, *more), count // 2
+    more = [part[i : i + 1] if isinstance(part, np.ndarray) else part for part in more]
+    alone = function(x[i : i + 1], *more)
+    if not isinstance(together, tuple):
+        together, alone = (together,), (alone,)
+    for whole, one in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(whole[i : i + 1], one)
