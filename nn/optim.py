@@ -13,7 +13,7 @@ from tensorgrad.errors import ConfigError
 from tensorgrad.kernels import kernel
 
 from .module import Module
-from .optimizer import Array, Optimizer
+from .optimizer import Optimizer, Update
 
 __all__ = [
     "SGD",
@@ -58,22 +58,14 @@ class SGD(Optimizer):
     def _remembers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("momentum",) if group["momentum"] else ()
 
-    def _update(
-        self,
-        p: Array,
-        g: Array,
-        memory: list[Array],
-        step: int,
-        group: dict[str, Any],
-        scale: float,
-    ) -> None:
-        momentum = group["momentum"]
+    def _update(self, now: Update, group: dict[str, Any], scale: float) -> None:
+        p, g, momentum = now.p, now.g, group["momentum"]
         if scale != 1.0:
             g = g * scale
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         if momentum:
-            b = memory[0]
+            b = now.memory[0]
             b *= momentum
             b += g
             g = g + momentum * b if group["nesterov"] else b
@@ -111,17 +103,9 @@ class AdamW(Optimizer):
     def _remembers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return "m", "v"
 
-    def _update(
-        self,
-        p: Array,
-        g: Array,
-        memory: list[Array],
-        step: int,
-        group: dict[str, Any],
-        scale: float,
-    ) -> None:
+    def _update(self, now: Update, group: dict[str, Any], scale: float) -> None:
         rates = group["lr"], *group["betas"], group["eps"], group["weight_decay"]
-        kernel("adamw", p)(p, g, *memory, *rates, step, scale)
+        kernel("adamw", now.p)(now.p, now.g, *now.memory, *rates, now.step, scale)
 
 
 class Adam(AdamW):
@@ -140,18 +124,11 @@ class Adam(AdamW):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def _update(
-        self,
-        p: Array,
-        g: Array,
-        memory: list[Array],
-        step: int,
-        group: dict[str, Any],
-        scale: float,
-    ) -> None:
+    def _update(self, now: Update, group: dict[str, Any], scale: float) -> None:
         if group["weight_decay"]:
-            g, scale = g * scale + group["weight_decay"] * p, 1.0
-        super()._update(p, g, memory, step, {**group, "weight_decay": 0.0}, scale)
+            now = now._replace(g=now.g * scale + group["weight_decay"] * now.p)
+            scale = 1.0
+        super()._update(now, {**group, "weight_decay": 0.0}, scale)
 
 
 def decay_groups(model: Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,15 @@ from .state import differences
 
 Array = NDArray[Any]
 Named = Tensor | tuple[str, Tensor]
+
+
+class Update(NamedTuple):
+    """What an update works on: one parameter, or several small ones side by side."""
+
+    p: Array  # written to, as is its memory
+    g: Array
+    memory: list[Array]
+    step: int
 
 
 class Slot:
@@ -35,12 +44,11 @@ class Slot:
         zeros = np.zeros_like(self.parameter._data, order="C")
         self.memory = [Tensor(zeros) for _ in range(count)]
 
-    def arrays(self) -> tuple[Array, Array, list[Array]]:
-        """What an update needs: the parameter, its gradient, its memory."""
+    def update(self) -> Update:
         p = self.parameter
         grad: Any = p._grad
         memory = [x.writable() for x in self.memory] if self.memory else []
-        return p.writable(), grad._data, memory
+        return Update(p.writable(), grad._data, memory, self.step)
 
 
 # A tenth of a small model's step would go into AdamW's updates of a few numbers each,
@@ -162,7 +170,7 @@ class Optimizer:
                 if self._joins and slot.parameter.size < SMALL:
                     small.append(slot)
                 else:
-                    self._update(*slot.arrays(), slot.step, group, grad_scale)
+                    self._update(slot.update(), group, grad_scale)
             for alike in of_one_step(small):
                 self._update_joined(alike, group, grad_scale)
 
@@ -170,10 +178,11 @@ class Optimizer:
         self, slots: list[Slot], group: dict[str, Any], scale: float
     ) -> None:
         """One update for slots of the same step, side by side."""
-        ps, gs, memories = zip(*[slot.arrays() for slot in slots], strict=True)
-        changing = [ps, *zip(*memories, strict=True)]
+        each = [slot.update() for slot in slots]
+        changing = [*zip(*[(one.p, *one.memory) for one in each], strict=True)]
         p, *memory = rows = [joined(arrays) for arrays in changing]
-        self._update(p, joined(gs), memory, slots[0].step, group, scale)
+        g = joined([one.g for one in each])
+        self._update(Update(p, g, memory, each[0].step), group, scale)
         for row, arrays in zip(rows, changing, strict=True):
             put_back(row, arrays)
 
@@ -184,19 +193,8 @@ class Optimizer:
         """The names of the arrays that the update keeps for each parameter."""
         raise NotImplementedError
 
-    def _update(
-        self,
-        p: Array,
-        g: Array,
-        memory: list[Array],
-        step: int,
-        group: dict[str, Any],
-        scale: float,
-    ) -> None:
-        """Change p and its memory in place, element by element, for g * scale.
-
-        p may be one parameter, or several small ones side by side.
-        """
+    def _update(self, now: Update, group: dict[str, Any], scale: float) -> None:
+        """Change p and its memory in place, element by element, for g * scale."""
         raise NotImplementedError
 
     # --- saving and loading
