@@ -1,7 +1,7 @@
 """A batch in parts, whose forward and backward passes run at once, each in a thread.
 
 Sums of losses make that exact: the gradients of the parts add up to the batch's.
-Random masks are drawn for the whole batch, and each part takes its rows of them. So a
+A random mask is that of the whole batch, of which each part draws its own rows. So a
 step is the same to rounding however many threads there are, and a fixed number
 repeats it to the last bit.
 """
