@@ -115,15 +115,22 @@ def max_pool2d_backward(g, x, out, window, stride, frame):
 
     x (..., H, W); g and out, the largest elements, (..., OH, OW).
     """
+    ties, number = tied(x, out, window, stride, frame)
+    share = (g / number)[..., None, None, :, :]
+    gx = framed(np.zeros(x.shape, x.dtype), frame)
+    fold(gx, np.where(ties, share, x.dtype.type(0)), stride, (1, 1))
+    return unframed(gx, frame)
+
+
+def tied(x, out, window, stride, frame):
+    """Which elements of each window equal its largest, and how many, at least 1.
+
+    (..., KH, KW, OH, OW) and (..., OH, OW). None ties with a largest that is NaN.
+    """
     *lead, OH, OW = out.shape
     seen, ones = framed(x, frame, np.nan), (1, 1)  # NaN equals nothing
     ties = np.empty((*lead, *window, OH, OW), bool)
     for i, j, place in places(seen, window, (OH, OW), stride, ones):
         np.equal(place, out, out=ties[..., i, j, :, :])
     number = np.add.reduce(ties, axis=(-4, -3), dtype=x.dtype)
-    share = g / np.maximum(number, 1)  # none ties with a largest that is NaN
-    gx = np.zeros(seen.shape, x.dtype)
-    fold(
-        gx, np.where(ties, share[..., None, None, :, :], x.dtype.type(0)), stride, ones
-    )
-    return unframed(gx, frame)
+    return ties, np.maximum(number, 1)

@@ -9,7 +9,9 @@ def axes_of(axis, ndim):
     """The axes that a reduction over `axis` combines, counted from the front."""
     if axis is None or not ndim:  # NumPy lets some reductions of a 0-d array name one
         return tuple(range(ndim))
-    return tuple([a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))])
+    return tuple(
+        [a % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,))]
+    )
 
 
 def kept_shape(shape, axis):

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..kernels import kernel
-from ..kernels.reference_windows import framed, places
+from ..kernels.reference_windows import framed, places, tied
 from ..op import fused, primitive
+from .elementwise import where
 from .floats import promoted
 from .products import matmul
-from .reduce import max
 from .shape import broadcast_to, pad, reshape
 
 __all__ = [
@@ -138,7 +138,7 @@ def _(g, x, weight, bias, stride, padding, dilation, groups, needed):
     return [gx, gweight, gbias]
 
 
-@fused(
+@primitive(
     smooth="where no two elements of a window tie",
     kinks="elements that tie share the gradient evenly",
 )
@@ -152,22 +152,9 @@ def max_pool2d(x, *, kernel_size, stride=None, padding=0):
     >>> max_pool2d(Tensor([[1.0, 5.0, 2.0, 3.0]]), kernel_size=(1, 2))
     Tensor([[5., 3.]], dtype=float32)
     """
-    (window, stride, _), frame = pooling(kernel_size, stride, padding)
-    x = _padded(x, frame, _lowest(x.dtype))
-    return max(unfold(x, kernel_size=window, stride=stride), axis=(-4, -3))
-
-
-@max_pool2d.forward
-def _(x, *, kernel_size, stride=None, padding=0):
     windows, frame = pooling(kernel_size, stride, padding)
     x = framed(x, frame, _lowest(x.dtype))
-    return (_reduce(np.maximum, "max_pool2d", x, windows),)
-
-
-@max_pool2d.backward
-def _(g, x, out, kernel_size, stride, padding):
-    (window, stride, _), frame = pooling(kernel_size, stride, padding)
-    return [kernel("max_pool2d_backward", x)(g, x, out, window, stride, frame)]
+    return _reduce(np.maximum, "max_pool2d", x, windows)
 
 
 @primitive
@@ -184,6 +171,17 @@ def avg_pool2d(x, *, kernel_size, stride=None, padding=0):
     kh, kw = windows[0]
     total = _reduce(np.add, "avg_pool2d", framed(x, frame), windows)
     return total / (kh * kw)
+
+
+def _share(g, x, out, kernel_size, stride, padding):
+    """g divided evenly among the elements of each window that equal the largest."""
+    (window, stride, _), frame = windows = pooling(kernel_size, stride, padding)
+    if isinstance(g, np.ndarray):
+        return kernel("max_pool2d_backward", x)(g, x, out, window, stride, frame)
+    ties, number = tied(x._data, out._data, window, stride, frame)
+    *lead, OH, OW = g.shape
+    shares = where(ties, reshape(g / number, shape=(*lead, 1, 1, OH, OW)), 0.0)
+    return _put_back(shares, x.shape, *windows)
 
 
 def _spread(g, x_shape, kernel_size, stride, padding):
@@ -204,6 +202,7 @@ def _put_back(parts, shape, windows, frame):
     return out if size == (H, W) else out[..., top : top + H, left : left + W]
 
 
+max_pool2d.gradient(x=_share)
 avg_pool2d.gradient(x=_spread)
 
 

@@ -158,10 +158,11 @@ def _log_of_sum(x, y, few, power, scale=1.0):
 
     NumPy's takes ten times as long an element, but is one call.
     """
-    if np.size(x) < 256 and np.size(y) < 256:
+    small = np.size(x) < 256 and np.size(y) < 256
+    if small or np.result_type(x, y).kind != "f":
         return few(x, y)
     high, low = np.maximum(x, y), np.minimum(x, y)
-    rest = np.log1p(power(low - 1.0 * high))  # 1.0: unsigned integers lack -x
+    rest = np.log1p(power(low - high))
     # two equal infinities have no difference: fmax passes over the NaN
     return np.fmax(high, high + (rest if scale == 1 else scale * rest))
 

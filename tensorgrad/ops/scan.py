@@ -102,7 +102,10 @@ def cumprod(x, *, axis=None):
 
 def _cumprod_gradient(g, x, out, axis):
     if safely_divided(x, out):
-        return cumsum(g * out, axis=axis, reverse=True).reshape(x.shape) / x
+        with np.errstate(over="ignore", invalid="ignore"):
+            gx = cumsum(g * out, axis=axis, reverse=True).reshape(x.shape) / x
+        if np.isfinite(gx).all():
+            return gx
     axis = 0 if axis is None else axis
     gx = _arriving(g, reshape(x, shape=g.shape), axis) * _neighbour(out, 1.0, axis)
     return reshape(gx, shape=x.shape)
@@ -132,7 +135,7 @@ def safely_divided(x, product):
     They must be normal numbers: neither 0 nor infinite, nor short of digits. Under
     create_graph a quotient would leave rounding errors where second derivatives are 0.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+    if not isinstance(x, np.ndarray) or x.dtype.char not in "fd":
         return False
     limits, size = np.finfo(x.dtype), np.abs(product)
     return bool((size >= limits.tiny).all() and (size <= limits.max).all())

@@ -305,3 +305,18 @@ def test_shapes_that_do_not_fit_are_refused(call: Any, named: str) -> None:
 def test_settings_that_make_no_sense_are_refused(call: Any, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         call(image(1, 1, 6, 6))
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("special", [np.nan, -np.inf, np.inf])
+def test_a_recorded_maximum_has_the_gradient_of_an_ordinary_one(
+    special: float, padding: int
+) -> None:
+    image = np.array([[special, 1.0], [2.0, 3.0]])
+    for values in (image, np.full((2, 2), special)):
+        x = Tensor(values, requires_grad=True)
+        out = tg.max_pool2d(x, kernel_size=2, padding=padding)
+        g = np.arange(1.0, out.size + 1).reshape(out.shape)
+        (plain,) = tg.grad(out, [x], g, retain_graph=True)
+        (recorded,) = tg.grad(out, [x], g, create_graph=True)
+        np.testing.assert_array_equal(recorded.data, plain.data)

@@ -171,3 +171,11 @@ def test_digits_that_a_naive_formula_loses() -> None:
     for op, base in ((tg.logaddexp, math.e), (tg.logaddexp2, 2)):
         found = nth(op, 1, 1e9, 1e9 + 40)[0]
         np.testing.assert_allclose(found, 1 / (1 + base**40.0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("op", [tg.logaddexp, tg.logaddexp2])
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i4", "f2", "f4", "f8"])
+def test_the_dtype_does_not_depend_on_the_size(op: Any, dtype: str) -> None:
+    few, many = (op(np.ones(n, dtype), np.ones(n, dtype)) for n in (4, 400))
+    assert few.dtype == many.dtype
+    np.testing.assert_allclose(many[:4], few, rtol=1e-2)

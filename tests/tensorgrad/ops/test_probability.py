@@ -7,6 +7,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import REGISTRY, Tensor, grad
+from tensorgrad.errors import ShapeError
 from tensorgrad.testing import assert_gradients
 
 inf, nan = float("inf"), float("nan")
@@ -64,3 +65,10 @@ def test_a_class_that_is_not_there() -> None:
     for bad in (4, -1):
         with pytest.raises(ValueError, match="none of the 4 classes"):
             tg.cross_entropy(Tensor(np.ones((1, 4))), np.array([bad]))
+
+
+@pytest.mark.parametrize("ignored", [-100, -1])
+def test_a_target_too_large_for_a_signed_number_is_refused(ignored: int) -> None:
+    logits, huge = np.ones((1, 3), np.float32), np.array([2**64 + ignored], np.uint64)
+    with pytest.raises(ShapeError, match=f"target {2**64 + ignored} is no class"):
+        tg.cross_entropy(logits, huge, ignore_index=ignored)

@@ -145,3 +145,16 @@ def test_refusals() -> None:
         tg.diff(x, -1)
     with pytest.raises(ValueError):
         tg.diff(Tensor(1.0))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+def test_running_products_have_gradients_where_g_times_out_is_too_large(
+    dtype: str,
+) -> None:
+    half = dtype == "f2"
+    x = Tensor(np.array([200] + [1] * 399 if half else [1e30, 1], dtype))
+    x.requires_grad = True
+    g = np.full(x.shape, 1 if half else 1e9, dtype)
+    with np.errstate(over="ignore"):  # that of the last element is too large
+        (gx,) = tg.grad(tg.cumprod(x, axis=0), [x], g)
+    assert gx.data[0] == np.array(400 if half else 2e9, dtype)
