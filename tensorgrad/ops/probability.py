@@ -119,7 +119,8 @@ def _(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
             f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}"
         )
     if targets.dtype == np.uint64 and targets.max(initial=0) > np.iinfo(np.int64).max:
-        raise ShapeError(f"cross_entropy: target {targets.max()} is no class")
+        found = f"cross_entropy: target {targets.max()} is none of the"
+        raise ShapeError(f"{found} {logits.shape[-1]} classes")
     flat = rows(logits)
     flat_targets = targets.reshape(-1).astype(np.int64, copy=False)
     try:
