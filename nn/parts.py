@@ -22,7 +22,7 @@ import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
 from tensorgrad.functional.randomness import copies, draw_from, own
-from tensorgrad.parallel import can_limit_blas, processors
+from tensorgrad.threads import can_limit_blas, processors
 
 if TYPE_CHECKING:
     from .module import Module

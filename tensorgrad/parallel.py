@@ -6,12 +6,9 @@ Parts of a batch meet once, when their gradients are added up.
 
 from __future__ import annotations
 
-import functools
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from concurrent.futures import wait
 from contextvars import ContextVar, copy_context
 from typing import Any
 
@@ -20,6 +17,7 @@ import numpy as np
 from .differentiate import seed
 from .errors import ConfigError, GraphError
 from .graph import Node, walk, wrap
+from .threads import pool, processors, single_threaded_blas
 
 _inside: ContextVar[bool] = ContextVar("inside a part", default=False)
 
@@ -32,12 +30,15 @@ def backward_each(
 ) -> list[Any]:
     """`function(part)` and its `backward()` for each part, in several threads at once.
 
-    It does what this loop does, to the last bit, however many threads there are:
+    It does what this loop does:
 
         for part in parts:
             function(part).backward()
 
-    except that no `.grad` changes if a part raises. `function` gives a loss, or a
+    except that no `.grad` changes if a part raises. The gradients are added up in the
+    order of the parts, so two threads give the same bits as three. The loop gives them
+    too, but for large products: in threads these leave BLAS (see the kernel `matmul`),
+    and the last digits may differ. `function` gives a loss, or a
     tuple that begins with one; all of them are returned, in order. The losses should
     be sums, so that their gradients add up to those of the whole batch. What else
     `function` changes it shares between threads: draw random numbers before. (Context
@@ -62,11 +63,9 @@ def backward_each(
     if threads <= 1 or _inside.get():
         work.run()
     else:
-        pool = _pool(threads - 1)
+        submit = pool(threads - 1).submit
         with single_threaded_blas():
-            others = [
-                pool.submit(copy_context().run, work.run) for _ in range(threads - 1)
-            ]
+            others = [submit(copy_context().run, work.run) for _ in range(threads - 1)]
             try:
                 work.run()
             finally:  # not before all have stopped
@@ -154,61 +153,3 @@ class Work:
             if tensor is not None:
                 tensor._grad = wrap(g)
         return [self.outs[i] for i in range(len(self.parts))]
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "backward_each")
-
-
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-# --- BLAS's own threads
-
-_blas_lock = threading.Lock()
-_blas_users = 0
-_blas_before: list[tuple[Any, int]] = []
-
-
-@functools.cache
-def _blas() -> list[Any]:
-    """The BLAS libraries in this process, which can be told how many threads to use."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return []
-    return ThreadpoolController().select(user_api="blas").lib_controllers
-
-
-def can_limit_blas() -> bool:
-    """Whether products of matrices can be kept to one thread each."""
-    return bool(_blas())
-
-
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
-    """One thread for each product of matrices, inside; then as many as before."""
-    global _blas_users
-    with _blas_lock:
-        _blas_users += 1
-        if _blas_users == 1:
-            _blas_before[:] = [(blas, blas.get_num_threads()) for blas in _blas()]
-            for blas, _ in _blas_before:
-                blas.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _blas_lock:
-            _blas_users -= 1
-            if not _blas_users:
-                for blas, threads in _blas_before:
-                    blas.set_num_threads(threads)

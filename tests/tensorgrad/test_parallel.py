@@ -1,4 +1,4 @@
-"""backward_each: the gradients of a loop, to the last bit, whatever the threads."""
+"""backward_each: the gradients of a loop, whatever the threads."""
 
 import threading
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 import tensorgrad as tg
-from tensorgrad import Tensor, backward_each, parallel
+from tensorgrad import Tensor, backward_each
 from tensorgrad.errors import AnomalyError, ConfigError, GraphError
 
 
@@ -117,43 +117,6 @@ def test_retained_gradients_and_hooks_are_kept() -> None:
     backward_each(loss, [1.0, 2.0], threads=2)
     assert [y.grad.tolist() for y in kept] == [[[1.0] * 3] * 3] * 2
     assert seen == [(3, 3)] * 2
-
-
-def test_blas_has_its_threads_back() -> None:
-    pytest.importorskip("threadpoolctl")
-    assert parallel.can_limit_blas()
-    w = leaves(0)[0]
-
-    def now() -> list[int]:
-        return [blas.get_num_threads() for blas in parallel._blas()]
-
-    before, inside = now(), []
-
-    def loss(part: int) -> Tensor:
-        inside.append(now())
-        if part == 3:
-            raise ValueError
-        return w.sum()
-
-    for parts in ([0, 1], [3, 0]):
-        try:
-            backward_each(loss, parts, threads=2)
-        except ValueError:
-            assert parts[0] == 3
-        assert now() == before
-    assert all(threads == 1 for each in inside for threads in each)
-
-
-def test_without_threadpoolctl_products_keep_their_threads(monkeypatch: Any) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "threadpoolctl", None)
-    parallel._blas.cache_clear()
-    try:
-        assert not parallel.can_limit_blas()
-        w = leaves(0)[0]
-        backward_each(lambda part: (w * part).sum(), [1.0, 2.0], threads=2)
-        assert w.grad is not None
-    finally:
-        parallel._blas.cache_clear()
 
 
 def test_a_number_of_threads_below_one_is_refused() -> None:
