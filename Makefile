@@ -32,6 +32,7 @@ coverage: $(FOR_TEST)  ## branches of the engine that its tests reach, kernels i
 	  $(BIN)/python -m pytest -n auto --maxprocesses=4 -q tests/tensorgrad tensorgrad \
 	  --cov=tensorgrad --cov-branch --cov-report= $(ARGS)
 	$(BIN)/python -m pytest -q tests/tensorgrad/test_kernels_jit.py \
+	  tests/tensorgrad/test_kernels_vectors.py \
 	  --cov=tensorgrad --cov-branch --cov-report= --cov-append
 	$(BIN)/python -m coverage report --skip-covered --precision=1 --fail-under=98
 

@@ -14,6 +14,7 @@ from .numba_elementwise import (
 )
 from .numba_elementwise import erf_values as erf
 from .numba_index import cross_entropy, cross_entropy_backward, scatter_add_rows
+from .numba_matmul import matmul
 from .numba_norms import (
     batch_norm,
     batch_norm_backward,
@@ -63,6 +64,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "log_softmax_backward",
+    "matmul",
     "max_pool2d_backward",
     "relu",
     "rms_norm",

@@ -1,204 +1,355 @@
-"""Attention in tiles that stay in the cache: BLAS products, fused row kernels.
+"""Attention a few queries at a time, whose scores never leave the cache.
 
-The forward pass takes a block of queries at a time, the backward pass a block of
-keys, so that one product of three adds to what is there, not two. Under a causal
-mask a tile leaves out what the mask hides: long sequences do little more than half
-of the work. Saved are row statistics alone.
+The scores of a block of queries stand one column a query, (keys, queries): so they are
+already what a product's rows are copied into, and sums over keys are sums of vectors.
+Under a causal mask a block leaves out the keys that none of its queries may see: long
+sequences do little more than half of the work. Of the scores nothing is kept but one
+number a query.
 """
+
+import itertools
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .numba_jit import compiled, exp, order, plain, reduction, rows, unorder
-from .numba_rows import row_dot, row_sum
-from .scratch import TILE, scratch
+from ..threads import share
+from .numba_jit import (
+    compiled_for,
+    count,
+    exp,
+    flag,
+    helper,
+    number,
+    read,
+    room,
+    write,
+)
+from .numba_matmul import copy_block, panels_of
+from .numba_vectors import (
+    ROWS,
+    columns,
+    copy_line,
+    dots,
+    highest,
+    lanes,
+    lent,
+    multiply_narrow_tile,
+    multiply_tile,
+    shaped,
+    sums,
+)
+from .scratch import scratch
 
-_BLOCK = 64  # queries or keys at a time, where the causal mask cuts a staircase
+_LEAST = 1 << 25  # products of numbers, from which on several threads gain
+_TERMS = 512  # of a sum over keys, before it is added to what came before
 
 
-@reduction
-def _scale_row(scores, i, limit, scale):
-    """Scale the row, cut it at limit, and return its maximum."""
-    lowest = scores.dtype.type(-np.inf)
-    highest = order(lowest)
-    for j in range(scores.shape[1]):
-        score = scores[i, j] * scale if j < limit else lowest
-        scores[i, j] = score
-        key = order(score)
-        highest = key if key > highest else highest
-    return unorder(highest)
+@helper
+def _copied(x, start, width, memory):
+    """Columns of x, copied into panels."""
+    panels = panels_of(memory, width, x.shape[0])
+    copy_block(x, (0, start), width, panels)
+    return panels
 
 
-@reduction
-def _exp_in_place(scores, i, highest):
-    total = scores.dtype.type(0)
-    for j in range(scores.shape[1]):
-        e = exp(scores[i, j] - highest)
-        scores[i, j] = e
-        total += e
-    return total
+@helper
+def _combine(left, right, width, out, more):
+    """out = left.T @ right, both of them copied and of that width; or out += that."""
+    across = columns(out)
+    for m in range(0, out.shape[0], ROWS):
+        s, i = m // across, m % across
+        for p in range(right.shape[0]):
+            corner = m, p * across
+            if width - corner[1] <= lanes(out):
+                multiply_narrow_tile(left, s, i, right, p, out, corner, more)
+            else:
+                multiply_tile(left, s, i, right, p, out, corner, more)
 
 
-@compiled
-def _weigh(scores, normaliser, queries, limit, scale):
-    """Scores (rows, keys) become weights, in place.
+@helper
+def _combine_keys(weights, values, width, out):
+    """out = weights[0].T @ values, of as many keys as there are weights."""
+    for k in range(0, weights.shape[1], _TERMS):
+        some = weights[:, k : k + _TERMS]
+        _combine(some, values[:, k : k + some.shape[1]], width, out, k > 0)
 
-    Row i is query i % queries of the tile; the first sees `limit` keys, each later
-    one a key more.
-    """
-    t = scores.dtype.type
-    zero, one, scale, infinity = t(0), t(1), t(scale), t(np.inf)
+
+@helper
+def _scale(x, scale):
+    flat = x.reshape(-1)
+    for i in range(len(flat)):
+        flat[i] *= scale
+
+
+@helper
+def _add(scores, mask, memory):
+    """Add the mask (queries, keys) to scores (keys, queries)."""
+    if mask.size:
+        turned = _copied(mask.T, 0, mask.shape[0], memory)[0]
+        for i in range(scores.shape[0]):
+            for j in range(columns(scores)):
+                scores[i, j] += turned[i, j]
+
+
+@helper
+def _multiply(scores, mask, memory):
+    """The same with a product."""
+    if mask.size:
+        turned = _copied(mask.T, 0, mask.shape[0], memory)[0]
+        for i in range(scores.shape[0]):
+            for j in range(columns(scores)):
+                scores[i, j] *= turned[i, j]
+
+
+@helper
+def _hide(scores, limit):
+    """Hide keys: the first query sees `limit` of them, each later one a key more."""
+    for i in range(max(0, limit), scores.shape[0]):
+        for j in range(min(columns(scores), i - limit + 1)):
+            scores[i, j] = -np.inf
+
+
+@helper
+def _weigh(scores, shift, total):
+    """exp(scores - shift), where shift is the highest of a query, and their sums."""
+    highest(scores, shift)
+    for j in range(columns(scores)):  # of a query that sees nothing, the sum is 0
+        shift[j] = 0 if shift[j] == -np.inf else shift[j]
     for i in range(scores.shape[0]):
-        highest = _scale_row(scores, i, limit + i % queries, scale)
-        # the sum too, since a NaN with a sign bit sorts below -inf
-        if highest == -infinity and row_sum(scores, i) == -infinity:
-            normaliser[i] = infinity
-            scores[i, :] = zero
-            continue
-        total = _exp_in_place(scores, i, highest)
-        normaliser[i] = highest + np.log(total)
-        part = one / total
-        for j in range(scores.shape[1]):
-            scores[i, j] *= part
+        for j in range(columns(scores)):
+            scores[i, j] = exp(scores[i, j] - shift[j])
+    total[:] = 0
+    for k in range(0, scores.shape[0], _TERMS):
+        sums(scores[k : k + _TERMS], total)
 
 
-@compiled
-def _weigh_backward(
-    scores, gweights, normaliser, products, queries, limit, factor, scale
-):
+@helper
+def _weigh_backward(scores, gweights, normaliser, products, scale):
     """Scores become weights, and the weights' gradients the scores', in place."""
-    t = scores.dtype.type
-    zero, factor, scale = t(0), t(factor), t(scale)
     for i in range(scores.shape[0]):
-        shift, product = normaliser[i], products[i]
-        end = limit + i % queries
-        for j in range(scores.shape[1]):
-            weight = exp(scores[i, j] * factor - shift) if j < end else zero
-            scores[i, j] = weight
-            gweights[i, j] = weight * (gweights[i, j] - product) * scale
+        for j in range(columns(scores)):
+            scores[i, j] = exp(scores[i, j] - normaliser[j])
+    products[:] = 0
+    for k in range(0, scores.shape[0], _TERMS):
+        dots(scores[k : k + _TERMS], gweights[k : k + _TERMS], products)
+    for i in range(scores.shape[0]):
+        for j in range(columns(scores)):
+            gweights[i, j] = scores[i, j] * (gweights[i, j] - products[j]) * scale
 
 
-@compiled
-def _row_dots(x, y, out):
-    for i in range(x.shape[0]):
-        out[i] = row_dot(x, y, i)
+@helper
+def _seen(t, stop, T, S, causal):
+    """How many keys the query t sees, and how many all up to `stop` do."""
+    limit = t + 1 + S - T if causal else S
+    return limit, min(S, max(0, limit + stop - t - 1))
 
 
-def _row_products(g, out):
-    """sum_d g out, (B, H, T): equal to each row's sum of weight * gweight."""
-    swapped = not out.flags.c_contiguous  # most likely a view of (B, T, H, D)
-    if swapped:
-        g, out = g.swapaxes(1, 2), out.swapaxes(1, 2)
-    products = np.empty(g.shape[:-1], g.dtype)
-    _row_dots(rows(g), rows(out), products.reshape(-1))
-    return products.swapaxes(1, 2) if swapped else products
+@helper
+def _whole(n, step):
+    """n, rounded up to whole steps."""
+    return (n + step - 1) // step * step
 
 
-def _blas(x):
-    """x, or a copy where BLAS could not read the rows of x in place."""
-    step, item = x.strides[-2:]
-    readable = item == x.itemsize and step >= x.shape[-1] * item and step % item == 0
-    return x if readable else np.ascontiguousarray(x)
+class _Room(NamedTuple):
+    """Memory for what the forward pass copies and computes on the way."""
+
+    keys: Any
+    values: Any
+    queries: Any
+    scores: Any
+    mask: Any
+    result: Any
+    highest: Any
+    total: Any
 
 
-def _masks(mask, dropout_mask, dtype):
-    """Both with four axes; in the first, True becomes 0 and False -inf."""
+@compiled_for(
+    *(read(4), read(4), read(4), read(4), read(4), write(4), write(3)),
+    *(flag, number, count, count, room(_Room)),
+)
+def _attention(
+    q, k, v, mask, dropout, out, normaliser, causal, scale, first, last, room
+):
+    q, k, v, mask, dropout = lent(q), lent(k), lent(v), lent(mask), lent(dropout)
+    out, normaliser = lent(out), lent(normaliser)
+    T, (S, E), across = q.shape[2], v.shape[2:], columns(q)
+    result = shaped(room.result, (across, _whole(E, across)))
+    shift, total = shaped(room.highest, (across,)), shaped(room.total, (across,))
+    for n in range(first, last):
+        b, h = divmod(n, q.shape[1])
+        keys = _copied(k[b, h].T, 0, S, room.keys)
+        values = _copied(v[b, h], 0, E, room.values)
+        for t in range(0, T, across):
+            stop = min(t + across, T)
+            limit, seen = _seen(t, stop, T, S, causal)
+            if not seen:
+                out[b, h, t:stop], normaliser[b, h, t:stop] = 0, np.inf
+                continue
+            queries = _copied(q[b, h].T, t, stop - t, room.queries)
+            _scale(queries, scale)
+            tile = shaped(room.scores, (_whole(seen, ROWS), across))
+            _combine(keys, queries, stop - t, tile, False)
+            weights = panels_of(room.scores, across, seen)
+            _add(weights[0], mask[b, h, t:stop, :seen], room.mask)
+            _hide(weights[0], limit)
+            _weigh(weights[0], shift, total)
+            _multiply(weights[0], dropout[b, h, t:stop, :seen], room.mask)
+            tile = result[: _whole(stop - t, ROWS)]
+            _combine_keys(weights, values, E, tile)
+            for j in range(stop - t):
+                hidden = total[j] == 0
+                log_sum = np.inf if hidden else shift[j] + np.log(total[j])
+                factor = total.dtype.type(0 if hidden else 1 / total[j])
+                normaliser[b, h, t + j] = log_sum
+                copy_line(result, j, out[b, h], t + j, factor)
+
+
+class _BackwardRoom(NamedTuple):
+    """Memory for what the backward pass copies and computes on the way.
+
+    Of q, k, v and g there are copies by columns, for scores, and by rows, for the
+    gradients of q, k and v.
+    """
+
+    k_columns: Any
+    v_columns: Any
+    k_rows: Any
+    q_columns: Any
+    g_columns: Any
+    q_rows: Any
+    g_rows: Any
+    scores: Any
+    gscores: Any
+    mask: Any
+    turned: Any
+    gq: Any
+    gk: Any
+    gv: Any
+    normaliser: Any
+    products: Any
+
+
+@compiled_for(
+    *(read(4), read(4), read(4), read(4), read(4), read(4), read(3)),
+    *(write(4), write(4), write(4), flag, number, count, count, room(_BackwardRoom)),
+)
+def _attention_backward(
+    g, q, k, v, mask, dropout, normaliser, gq, gk, gv, causal, scale, first, last, room
+):
+    g, q, k, v, normaliser = lent(g), lent(q), lent(k), lent(v), lent(normaliser)
+    mask, dropout, one = lent(mask), lent(dropout), q.dtype.type(1)
+    gq, gk, gv = lent(gq), lent(gk), lent(gv)
+    (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
+    whole, deep, wide = _whole(S, across), _whole(D, across), _whole(E, across)
+    gq_tile = shaped(room.gq, (across, deep))
+    gk_sum, gv_sum = shaped(room.gk, (whole, deep)), shaped(room.gv, (whole, wide))
+    shift = shaped(room.normaliser, (across,))
+    products = shaped(room.products, (across,))
+    for n in range(first, last):
+        b, h = divmod(n, q.shape[1])
+        keys = _copied(k[b, h].T, 0, S, room.k_columns)
+        values = _copied(v[b, h].T, 0, S, room.v_columns)
+        key_rows = _copied(k[b, h], 0, D, room.k_rows)
+        gk_sum[:], gv_sum[:] = 0, 0
+        for t in range(0, T, across):
+            stop = min(t + across, T)
+            limit, seen = _seen(t, stop, T, S, causal)
+            if not seen:
+                gq[b, h, t:stop] = 0
+                continue
+            many = _whole(seen, ROWS)
+            queries = _copied(q[b, h].T, t, stop - t, room.q_columns)
+            _scale(queries, scale)
+            _combine(
+                keys, queries, stop - t, shaped(room.scores, (many, across)), False
+            )
+            grads = _copied(g[b, h].T, t, stop - t, room.g_columns)
+            _combine(
+                values, grads, stop - t, shaped(room.gscores, (many, across)), False
+            )
+            weights = panels_of(room.scores, across, seen)
+            gweights = panels_of(room.gscores, across, seen)
+            for j in range(across):
+                shift[j] = normaliser[b, h, t + j] if t + j < T else np.inf
+            _add(weights[0], mask[b, h, t:stop, :seen], room.mask)
+            _hide(weights[0], limit)
+            _multiply(gweights[0], dropout[b, h, t:stop, :seen], room.mask)
+            _weigh_backward(weights[0], gweights[0], shift, products, scale)
+            _multiply(weights[0], dropout[b, h, t:stop, :seen], room.mask)
+
+            tile = gq_tile[: _whole(stop - t, ROWS)]
+            _combine_keys(gweights, key_rows, D, tile)
+            for j in range(stop - t):
+                copy_line(gq_tile, j, gq[b, h], t + j, one)
+            turned = _copied(gweights[0].T[: stop - t], 0, seen, room.turned)
+            queries = _copied(q[b, h, t:stop], 0, D, room.q_rows)
+            _combine(turned, queries, D, gk_sum[:many], True)
+            turned = _copied(weights[0].T[: stop - t], 0, seen, room.turned)
+            grads = _copied(g[b, h, t:stop], 0, E, room.g_rows)
+            _combine(turned, grads, E, gv_sum[:many], True)
+        for s in range(S):
+            copy_line(gk_sum, s, gk[b, h], s, one)
+            copy_line(gv_sum, s, gv[b, h], s, one)
+
+
+def _readable(x):
+    """x, or a copy where its rows are not contiguous."""
+    fine = x.flags.aligned and x.strides[-1] == x.itemsize
+    return x if fine else np.array(x, order="C")
+
+
+def _like(x, width):
+    """Memory for such rows in x's order: views of heads then merge without a copy."""
+    out = np.empty_like(x, shape=(*x.shape[:-1], width))
+    # where an axis of x was spread, rows may have come apart
+    return out if out.strides[-1] == out.itemsize else np.empty(out.shape, out.dtype)
+
+
+def _masks(shape, like, mask, dropout_mask):
+    """Both, for all scores and in rows; in the first, True is 0 and False -inf."""
     if mask is not None and mask.dtype == bool:
-        mask = np.where(mask, dtype.type(0), dtype.type(-np.inf))
-    return tuple(
-        None if m is None else m.reshape((1,) * (4 - m.ndim) + m.shape)
-        for m in (mask, dropout_mask)
-    )
+        mask = np.where(mask, like.dtype.type(0), like.dtype.type(-np.inf))
+    return [_spread(m, shape, like) for m in (mask, dropout_mask)]
 
 
-def _part(mask, *slices):
-    """The tile of a mask whose axes may have length 1."""
-    pairs = zip(mask.shape, slices, strict=True)
-    return mask[tuple(slice(None) if n == 1 else part for n, part in pairs)]
+def _spread(mask, shape, like):
+    if mask is None:  # no queries, no keys
+        return np.empty((*shape[:2], 0, 0), like.dtype)
+    rows = np.broadcast_to(mask, (*mask.shape[:-1], shape[-1]))
+    return np.broadcast_to(_readable(rows.astype(like.dtype, copy=False)), shape)
 
 
-def _add_mask(tile, mask, place, scale):
-    """Add the mask to the scaled scores; return what is left to multiply them by."""
-    if mask is None:
-        return scale
-    tile *= scale
-    tile += _part(mask, *place)
-    return 1.0
+def _memory(names, like, *depths):
+    """Scratch memory: of each part so many times as many elements as a tile is wide."""
+    places = [d * columns(like) for d in itertools.accumulate(depths, initial=0)]
+    memory = scratch(names.__name__, (places[-1],), like.dtype)
+    return names(*[memory[i:j] for i, j in itertools.pairwise(places)])
 
 
-def _multiply(tile, mask, place):
-    if mask is not None:
-        tile *= _part(mask, *place)
-
-
-def _block(causal, other, like):
-    """The queries of a tile over `other` keys, or the keys over `other` queries."""
-    if causal:
-        return _BLOCK
-    return max(_BLOCK, TILE // (4 * max(1, other) * like.itemsize))
-
-
-def _query_blocks(queries, keys, causal, like):
-    """(t, s, limit): queries t see among them the keys s, and the first sees limit."""
-    block = _block(causal, keys, like)
-    for start in range(0, queries, block):
-        stop = min(start + block, queries)
-        limit = start + 1 + keys - queries if causal else keys
-        seen = min(keys, max(0, limit + stop - start - 1))
-        yield slice(start, stop), slice(0, seen), limit
-
-
-def _key_blocks(queries, keys, causal, like):
-    """(t, s, limit): queries t see among them the keys s, and the first sees limit."""
-    block = _block(causal, queries, like)
-    for start in range(0, keys, block):
-        s = slice(start, min(start + block, keys))
-        first = min(queries, max(0, start + queries - keys)) if causal else 0
-        limit = first + 1 + keys - queries - start if causal else keys
-        yield slice(first, queries), s, limit
-
-
-def _tiles(like, area):
-    """Slices of batches and of heads whose scores, `area` a head, fill one tile."""
-    batches, heads = like.shape[:2]
-    fits = max(1, TILE // max(1, area * like.itemsize))
-    step_b, step_h = max(1, fits // max(1, heads)), min(heads, fits)
-    for b in range(0, batches, step_b):
-        for h in range(0, heads, step_h):
-            end = min(b + step_b, batches), min(h + step_h, heads)
-            yield slice(b, end[0]), slice(h, end[1])
-
-
-def _product(name, x, y):
-    """x @ y.mT into this thread's scratch memory: (b, h, t, s)."""
-    tile = scratch(name, (*x.shape[:-1], y.shape[-2]), x.dtype)
-    return np.matmul(x, y.mT, out=tile)
-
-
-def _rows(tile):
-    return tile.reshape(-1, tile.shape[-1])
+def _each_head(run, heads, products):
+    """run(first, last) for all heads; so many products of numbers go into one."""
+    if heads * products < _LEAST:
+        run(0, heads)
+    else:
+        share(run, heads)
 
 
 @np.errstate(all="ignore")
 def attention(q, k, v, mask, dropout_mask, causal, scale):
-    q, k, v = _blas(q), _blas(k), _blas(v)
-    queries, keys = q.shape[-2], k.shape[-2]
-    # in q's memory order: heads that came as a view are merged without a copy
-    out = np.empty_like(q, shape=(*q.shape[:-1], v.shape[-1]))
+    q, k, v = _readable(q), _readable(k), _readable(v)
+    out = _like(q, v.shape[-1])
     normaliser = np.empty(q.shape[:-1], q.dtype)
-    masks = _masks(mask, dropout_mask, q.dtype)
-    for t, s, limit in _query_blocks(queries, keys, causal, q):
-        if s.stop == 0:
-            out[:, :, t], normaliser[:, :, t] = 0, np.inf
-            continue
-        count = t.stop - t.start
-        for b, h in _tiles(q, count * s.stop):
-            tile = _product("scores", q[b, h, t], k[b, h, s])
-            factor = _add_mask(tile, masks[0], (b, h, t, s), float(scale))
-            part = np.empty(tile.shape[:-1], q.dtype)
-            _weigh(_rows(tile), part.reshape(-1), count, limit, factor)
-            normaliser[b, h, t] = part
-            _multiply(tile, masks[1], (b, h, t, s))
-            np.matmul(tile, v[b, h, s], out=out[b, h, t])
+    (B, H, T, D), (S, E), across = q.shape, v.shape[2:], columns(q)
+    masks = _masks((B, H, T, S), q, mask, dropout_mask)
+    arrays = q, k, v, *masks, out, normaliser, causal, q.dtype.type(scale)
+    keys, wide = -(-S // across), -(-E // across)  # panels
+
+    def run(first, last):
+        scores = 2 * [keys * across]
+        depths = keys * D, wide * S, D, *scores, wide * across, 1, 1
+        _attention(*arrays, first, last, _memory(_Room, q, *depths))
+
+    _each_head(run, B * H, T * S * (D + E))
     return out, normaliser[..., None]
 
 
@@ -206,29 +357,21 @@ def attention(q, k, v, mask, dropout_mask, causal, scale):
 def attention_backward(
     g, q, k, v, out, log_normaliser, mask, dropout_mask, causal, scale
 ):
-    g, q, k, v = _blas(g), _blas(q), _blas(k), _blas(v)
-    queries, keys = q.shape[-2], k.shape[-2]
-    gq = np.empty_like(q) if keys else np.zeros_like(q)
-    gk, gv = np.empty_like(k), np.empty_like(v)
-    masks = _masks(mask, dropout_mask, q.dtype)
-    normaliser, products = log_normaliser[..., 0], _row_products(g, out)
-    for t, s, limit in _key_blocks(queries, keys, causal, q):
-        count = queries - t.start
-        for b, h in _tiles(q, 2 * count * (s.stop - s.start)):
-            place = b, h, t, s
-            tile = _product("scores", q[b, h, t], k[b, h, s])
-            gtile = _product("gradients", g[b, h, t], v[b, h, s])
-            factor = _add_mask(tile, masks[0], place, float(scale))
-            _multiply(gtile, masks[1], place)
-            statistics = (plain(x[b, h, t]).reshape(-1) for x in (normaliser, products))
-            settings = count, limit, factor, float(scale)
-            _weigh_backward(_rows(tile), _rows(gtile), *statistics, *settings)
-            _multiply(tile, masks[1], place)
-            np.matmul(tile.mT, g[b, h, t], out=gv[b, h, s])
-            np.matmul(gtile.mT, q[b, h, t], out=gk[b, h, s])
-            if s.start:
-                gq[b, h, t] += gtile @ k[b, h, s]
-            else:
-                gq[b, h, : t.start] = 0
-                np.matmul(gtile, k[b, h, s], out=gq[b, h, t])
+    g, q, k, v = _readable(g), _readable(q), _readable(k), _readable(v)
+    gq, gk, gv = (_like(x, x.shape[-1]) for x in (q, k, v))
+    (B, H, T, D), (S, E), across = q.shape, v.shape[2:], columns(q)
+    masks = _masks((B, H, T, S), q, mask, dropout_mask)
+    arrays = g, q, k, v, *masks, log_normaliser[..., 0], gq, gk, gv
+    settings = causal, q.dtype.type(scale)
+    keys, deep, wide = -(-S // across), -(-D // across), -(-E // across)  # panels
+
+    def run(first, last):
+        copies = keys * D, keys * E, deep * S, D, E, deep * across, wide * across
+        scores = 4 * [keys * across]
+        gradients = deep * across, keys * deep * across, keys * wide * across
+        depths = *copies, *scores, *gradients, 1, 1
+        memory = _memory(_BackwardRoom, q, *depths)
+        _attention_backward(*arrays, *settings, first, last, memory)
+
+    _each_head(run, B * H, T * S * (D + E))
     return gq, gk, gv

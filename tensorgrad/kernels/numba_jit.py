@@ -10,14 +10,17 @@ their own, the only ones whose terms may be reordered.
 """
 
 import contextlib
+import functools
 import math
 import zlib
 from pathlib import Path
 
 import numpy as np
-from numba import config, njit, types
+from numba import config, from_dtype, njit, types
 from numba.core.caching import FunctionCache
 from numba.extending import overload
+
+from .numba_instructions import WIDE
 
 _FOLDER = Path(__file__).parent
 _SOURCES = zlib.crc32(b"".join(p.read_bytes() for p in sorted(_FOLDER.glob("*.py"))))
@@ -28,7 +31,8 @@ class _Cache(FunctionCache):
 
     def _index_key(self, sig, codegen):
         # numba looks at the kernel's own file, not at the helpers inlined into it
-        return (*super()._index_key(sig, codegen), _SOURCES)
+        # and at the processor that it compiles for, not at the one that tiles fit
+        return (*super()._index_key(sig, codegen), _SOURCES, WIDE)
 
     def load_overload(self, sig, target_context):
         try:
@@ -70,6 +74,65 @@ def reduction(function):
     return njit(nogil=True, error_model="numpy", fastmath=flags)(function)
 
 
+class compiled_for:  # noqa: N801, a decorator
+    """Compile once for each dtype of the first argument, whatever the arrays' strides.
+
+    numba would compile anew for every layout of every argument. Here a function says
+    what each of its arguments is, given the type of an element: all arrays are aligned
+    and of that dtype.
+    """
+
+    def __init__(self, *kinds):
+        self.kinds, self.found = kinds, {}
+
+    def __call__(self, function):
+        @functools.wraps(function)
+        def run(first, *others):
+            kernel = self.found.get(first.dtype) or self._compile(function, first.dtype)
+            kernel(first, *others)
+
+        return run
+
+    def _compile(self, function, dtype):
+        kernel = compiled(function)
+        if not config.DISABLE_JIT:
+            kernel.compile(tuple(kind(from_dtype(dtype)) for kind in self.kinds))
+            kernel.disable_compile()  # other layouts are converted to the one there is
+        return self.found.setdefault(dtype, kernel)
+
+
+def read(ndim):
+    """An array that is not written to."""
+    return lambda element: types.Array(element, ndim, "A", readonly=True)
+
+
+def write(ndim):
+    return lambda element: types.Array(element, ndim, "A")
+
+
+def kept(ndim):
+    """Scratch memory: contiguous."""
+    return lambda element: types.Array(element, ndim, "C")
+
+
+def room(names):
+    """Scratch memory in several parts: a NamedTuple of them."""
+    line, count = kept(1), len(names._fields)
+    return lambda element: types.NamedUniTuple(line(element), count, names)
+
+
+def number(element):
+    return element
+
+
+def count(element):
+    return types.intp
+
+
+def flag(element):
+    return types.boolean
+
+
 def plain(x):
     """x itself if contiguous, aligned and writable, else a copy.
 
@@ -102,7 +165,7 @@ _MAGIC_BITS = np.int32(_MAGIC.view(np.int32) - 127)
 
 
 def exp(x):
-    """e^x for x <= 0 or NaN; at float32 below -87.3 zero, never a subnormal."""
+    """e^x for x <= 0, to rounding, or NaN; of float32 below -87.3 zero."""
     return _exp_single(x) if type(x) is np.float32 else np.exp(x)
 
 

@@ -233,6 +233,14 @@ def hypot(x, y):
 def linear(x, weight, bias):
     """x @ weight.T + bias, or without bias: (N, K), (M, K) and (M,) -> (N, M)."""
     out = x @ weight.T
-    if bias is None:
-        return out
+    return out if bias is None else add_bias(out, bias)
+
+
+def add_bias(out, bias):
+    """out + bias, in place if the dtype allows it."""
     return np.add(out, bias, out if bias.dtype == out.dtype else None)
+
+
+def matmul(x, y):
+    """x @ y."""
+    return np.matmul(x, y)

@@ -17,6 +17,14 @@ def scratch(name, shape, dtype):
     size, item = math.prod(shape), np.dtype(dtype).itemsize
     memory = getattr(_kept, name, None)
     if memory is None or memory.nbytes < size * item:
-        memory = np.empty(max(TILE, size * item), np.uint8)
+        memory = _aligned(max(TILE, size * item))
         setattr(_kept, name, memory)
     return memory.view(dtype)[:size].reshape(shape)
+
+
+def _aligned(size):
+    """Bytes that are whole lines of the cache, and so whole numbers of any dtype."""
+    whole = (size + 63) // 64 * 64
+    memory = np.empty(whole + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + whole]

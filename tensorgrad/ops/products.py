@@ -39,7 +39,7 @@ def matmul(x, y):
     Tensor([11.], dtype=float32)
     """
     try:
-        return np.matmul(x, y)
+        return kernel("matmul", np.asarray(x))(x, y)
     except ValueError:
         raise _no_product(np.shape(x), np.shape(y)) from None
 
@@ -105,7 +105,7 @@ def linear(x, weight, bias=None):
 
 linear.gradient(
     x=lambda g, weight: linear(g, matrix_transpose(weight), None),
-    weight=lambda g, x: matrix_transpose(rows(g)) @ rows(x),
+    weight=lambda g, x: matmul(matrix_transpose(rows(g)), rows(x)),
     bias=lambda g: sum(rows(g), axis=0),
 )
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrad.kernels import kernel, reference, reference_windows
+from tensorgrad.kernels import kernel, reference, reference_windows, scratch
 
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason="numba is not installed"
@@ -29,7 +29,7 @@ NAMES = [
     *("cross_entropy_backward", "attention", "attention_backward"),
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
-    *("linear", "relu", "sigmoid", "hypot", "cumsum"),
+    *("linear", "matmul", "relu", "sigmoid", "hypot", "cumsum"),
     *("conv2d", "conv2d_backward", "max_pool2d_backward"),
 ]
 
@@ -181,6 +181,65 @@ def test_rms_norm(make, shape, weighted):
     weight = make(shape[-1]) if weighted else None
     _, rstd = assert_agree("rms_norm", x, weight, 0.1)
     assert_agree("rms_norm_backward", g, x, weight, rstd)
+
+
+@needs_numba
+@given(sources(), st.integers(1, 70), st.integers(1, 40), st.integers(1, 70))
+def test_products_in_tiles(make, M, K, N):
+    from tensorgrad.kernels.numba_matmul import multiply
+
+    x, y = (np.array(z, order="K") for z in (make(M, K), make(K, N)))  # no gaps
+    with np.errstate(invalid="ignore"):
+        expected = x @ y
+    found = multiply(x, y, np.empty((M, N), make.dtype))
+    assert_same(found, expected)
+    # an element is its row and column alone, whatever lies beside them
+    rows, columns = (make.rng.permutation(n)[: n // 2 + 1] for n in (M, N))
+    some = np.empty((len(rows), len(columns)), make.dtype)
+    multiply(x[rows], y[:, columns], some)
+    np.testing.assert_array_equal(some, found[np.ix_(rows, columns)])
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_of_more_than_a_block_in_tiles(dtype):
+    from tensorgrad.kernels.numba_matmul import multiply
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((9, 1100)), rng.standard_normal((1100, 600))
+    found = multiply(x.astype(dtype), y.astype(dtype), np.empty((9, 600), dtype))
+    np.testing.assert_allclose(found, x @ y, rtol=0, atol=100 * TOLERANCE[dtype])
+
+
+@needs_numba
+def test_large_products_are_in_tiles_where_blas_has_one_thread(monkeypatch):
+    from tensorgrad.kernels import numba_matmul
+
+    monkeypatch.setattr(numba_matmul, "WIDE", True)
+    seen, multiply = [], numba_matmul.multiply
+    monkeypatch.setattr(
+        numba_matmul, "multiply", lambda *args: seen.append(args) or multiply(*args)
+    )
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 256, 256)).astype(np.float32)
+    for single in False, True:
+        monkeypatch.setattr(numba_matmul, "blas_has_one_thread", lambda one=single: one)
+        assert_agree("matmul", x, y.T)
+        assert_agree("linear", x, y, y[0])
+        assert bool(seen) == single
+    count = len(seen)
+    others = (
+        (x[:31], y),
+        (x, y[:, :31]),
+        (x[None], y),
+        (x, y[0]),
+        (x, y.astype(np.float64)),
+    )
+    for pair in *others, (x, np.repeat(y, 4)[::4].reshape(256, 256)[::-1, ::-1]):
+        assert_agree("matmul", *pair)  # few rows, no matrices, two dtypes, backwards
+    whole = np.ones((256, 256), np.int64)
+    assert (compiled().matmul(whole, whole) == 256).all()
+    assert len(seen) == count
 
 
 @needs_numba
@@ -500,6 +559,26 @@ def test_queries_before_every_key_see_nothing():
 
 
 @needs_numba
+def test_a_dropout_mask_may_be_of_booleans_and_spread_over_keys():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 40, 8))
+    for shape in (2, 3, 40, 40), (1, 1, 40, 1), (1, 1, 1, 40):
+        kept = rng.random(shape) < 0.5
+        rest = kept if shape[-1] > 1 else None, kept, False, 0.4
+        out, normaliser = assert_agree("attention", x, x, x, *rest)
+        assert_agree("attention_backward", x, x, x, x, out, normaliser, *rest)
+
+
+@needs_numba
+def test_heads_that_are_one_wide_and_lie_apart():
+    x = np.random.default_rng(0).standard_normal((2, 3, 40, 8))
+    q, k, v = x[..., :1], x[..., 3:5][..., ::2], x[:, :, ::-1, 7:]
+    rest = None, None, False, 0.4
+    out, normaliser = assert_agree("attention", q, k, v, *rest)
+    assert_agree("attention_backward", v, q, k, v, out, normaliser, *rest)
+
+
+@needs_numba
 def test_heads_that_came_as_a_view_are_read_in_place():
     """(B, T, H, D) with two axes exchanged: the result is laid out as it is."""
     x = np.random.default_rng(0).standard_normal((2, 5, 3, 8)).swapaxes(1, 2)
@@ -565,3 +644,11 @@ def test_the_choice_is_made_once(monkeypatch):
     assert kernel("softmax", large) is reference.softmax
     monkeypatch.delenv("TENSORGRAD_KERNELS")
     assert kernel("softmax", large) is reference.softmax
+
+
+def test_scratch_memory_serves_one_dtype_after_another():
+    more = scratch.TILE // 4 + 1  # elements: in bytes no whole number of the larger
+    assert scratch.scratch("test", (more,), np.float32).shape == (more,)
+    other = scratch.scratch("test", (3, 5), np.float64)
+    assert other.shape == (3, 5)
+    assert other.ctypes.data % 64 == 0

@@ -1,0 +1,138 @@
+"""Products of two matrices: blocks in the cache, tiles in registers.
+
+After Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication":
+a block of the right matrix and a strip of the left are copied into the order in which
+tiles read them. A copy asks for the next one ahead, so that matrices that have left the
+cache, as most have in a training step, take little longer than those that are there.
+"""
+
+import numpy as np
+
+from ..threads import blas_has_one_thread
+from .numba_instructions import WIDE
+from .numba_jit import compiled_for, count, helper, kept, read, write
+from .numba_vectors import (
+    ROWS,
+    columns,
+    copy_row,
+    copy_square,
+    lanes,
+    lent,
+    multiply_narrow_tile,
+    multiply_tile,
+    shaped,
+)
+from .scratch import scratch
+
+# From these on tiles are quicker than BLAS: products of two numbers; rows and columns.
+_LEAST, _FEWEST = 1 << 22, 32
+_DEPTH, _WIDTH = 2048, 2048  # bytes of the block that is copied, down and across
+
+
+@helper
+def panels_of(memory, width, depth):
+    """As much of that memory as a copy of (depth, width) takes."""
+    across = columns(memory)
+    return shaped(memory, ((width + across - 1) // across, depth, across))
+
+
+@helper
+def copy_block(x, corner, width, panels):
+    """So many columns of x (K, N), from a corner on, into (P, depth, columns).
+
+    The last panel ends in zeros. Rows of x are contiguous, or else columns are.
+    """
+    (k, n), (P, depth, across), side = corner, panels.shape, lanes(x)
+    if x.strides[1] == x.itemsize:
+        for i in range(depth):
+            for p in range(P):
+                j = p * across
+                copy_row(x, (k + i, n + j), width - j, panels, (p, i))
+    else:
+        for p in range(P):
+            for j in range(0, across, side):
+                start = p * across + j
+                for i in range(0, depth, side):
+                    counts = depth - i, width - start
+                    copy_square(x, (k + i, n + start), counts, panels, (p, i, j))
+
+
+@helper
+def _multiply_edge(strip, m, panels, p, out, corner, more, tile):
+    """The tile at an edge of out."""
+    if out.shape[1] - corner[1] <= lanes(out):
+        multiply_narrow_tile(strip, 0, m, panels, p, tile, (0, 0), False)
+    else:
+        multiply_tile(strip, 0, m, panels, p, tile, (0, 0), False)
+    for m in range(min(ROWS, out.shape[0] - corner[0])):
+        for n in range(min(tile.shape[1], out.shape[1] - corner[1])):
+            i, j = corner[0] + m, corner[1] + n
+            out[i, j] = out[i, j] + tile[m, n] if more else tile[m, n]
+
+
+@helper
+def _multiply_strip(strip, panels, out, corner, high, more, tile):
+    """So many rows of out, from a corner on: strip.T @ panels, or += that."""
+    for m in range(0, high, ROWS):
+        for p in range(panels.shape[0]):
+            i, j = corner[0] + m, corner[1] + p * columns(out)
+            if i + ROWS <= out.shape[0] and j + columns(out) <= out.shape[1]:
+                multiply_tile(strip, 0, m, panels, p, out, (i, j), more)
+            else:
+                _multiply_edge(strip, m, panels, p, out, (i, j), more, tile)
+
+
+@compiled_for(read(2), read(2), write(2), kept(1), kept(1), kept(2), count, count)
+def _multiply(x, y, out, block, strip, tile, depth, width):
+    x, y, out = lent(x), lent(y), lent(out)
+    (M, K), N, height = x.shape, y.shape[1], columns(out)
+    for k in range(0, K, depth):
+        deep = min(depth, K - k)
+        for n in range(0, N, width):
+            wide = min(width, N - n)
+            right = panels_of(block, wide, deep)
+            copy_block(y, (k, n), wide, right)
+            for m in range(0, M, height):
+                high = min(height, M - m)
+                left = panels_of(strip, high, deep)
+                copy_block(x.T, (k, m), high, left)
+                _multiply_strip(left, right, out, (m, n), high, k > 0, tile)
+
+
+def multiply(x, y, out):
+    """out = x @ y, of (M, K) and (K, N) with K > 0; rows of out are contiguous.
+
+    And so are rows or columns of x, and of y.
+    """
+    K, across = x.shape[1], columns(out)
+    width = _WIDTH // (out.itemsize * across) * across
+    parts = -(-K * out.itemsize // _DEPTH)
+    depth = -(-K // (parts * across)) * across  # so that all are about as deep
+    block = scratch("block", (depth * width,), out.dtype)
+    strip = scratch("strip", (depth * across,), out.dtype)
+    tile = scratch("tile", (ROWS, across), out.dtype)
+    _multiply(x, y, out, block, strip, tile, depth, width)
+    return out
+
+
+def matmul(x, y):
+    """x @ y; of two matrices without BLAS, where BLAS has one thread.
+
+    Of more threads BLAS makes more: its own wait for the next product without sleep.
+    """
+    if blas_has_one_thread() and _worthwhile(x, y):
+        return multiply(x, y, np.empty((x.shape[0], y.shape[1]), x.dtype))
+    return np.matmul(x, y)
+
+
+def _worthwhile(x, y):
+    if not np.ndim(x) == np.ndim(y) == 2 or x.shape[1] != y.shape[0]:
+        return False
+    M, N = x.shape[0], y.shape[1]
+    enough = min(M, N) >= _FEWEST and x.size * N >= _LEAST
+    return enough and WIDE and x.dtype == y.dtype and _plain(x) and _plain(y)
+
+
+def _plain(x):
+    native = x.dtype.char in "fd" and x.dtype.isnative
+    return native and x.flags.aligned and x.itemsize in x.strides
