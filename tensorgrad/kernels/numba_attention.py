@@ -45,33 +45,32 @@ _TERMS = 512  # of a sum over keys, before it is added to what came before
 
 
 @helper
-def _copied(x, start, width, memory):
-    """Columns of x, copied into panels."""
-    panels = panels_of(memory, width, x.shape[0])
-    copy_block(x, (0, start), width, panels)
+def _copied(x, memory):
+    """x in panels."""
+    panels = panels_of(memory, x.shape[1], x.shape[0])
+    copy_block(x, panels)
     return panels
 
 
 @helper
 def _combine(left, right, width, out, more):
-    """out = left.T @ right, both of them copied and of that width; or out += that."""
-    across = columns(out)
-    for m in range(0, out.shape[0], ROWS):
-        s, i = m // across, m % across
-        for p in range(right.shape[0]):
-            corner = m, p * across
-            if width - corner[1] <= lanes(out):
-                multiply_narrow_tile(left, s, i, right, p, out, corner, more)
-            else:
-                multiply_tile(left, s, i, right, p, out, corner, more)
+    """out = left.T @ right, both of them in panels and of that width; or out += that.
 
-
-@helper
-def _combine_keys(weights, values, width, out):
-    """out = weights[0].T @ values, of as many keys as there are weights."""
-    for k in range(0, weights.shape[1], _TERMS):
-        some = weights[:, k : k + _TERMS]
-        _combine(some, values[:, k : k + some.shape[1]], width, out, k > 0)
+    Of right those terms are taken that left has.
+    """
+    depth, across = left.shape[1], columns(out)
+    for k in range(0, max(1, depth), _TERMS):
+        terms, adds = (k, min(k + _TERMS, depth)), more or k > 0
+        for m in range(0, out.shape[0], ROWS):
+            strip = m // across, m % across
+            for p in range(right.shape[0]):
+                corner = m, p * across
+                if width - corner[1] <= lanes(out):
+                    multiply_narrow_tile(
+                        left, strip, right, p, terms, out, corner, adds
+                    )
+                else:
+                    multiply_tile(left, strip, right, p, terms, out, corner, adds)
 
 
 @helper
@@ -85,7 +84,7 @@ def _scale(x, scale):
 def _add(scores, mask, memory):
     """Add the mask (queries, keys) to scores (keys, queries)."""
     if mask.size:
-        turned = _copied(mask.T, 0, mask.shape[0], memory)[0]
+        turned = _copied(mask.T, memory)[0]
         for i in range(scores.shape[0]):
             for j in range(columns(scores)):
                 scores[i, j] += turned[i, j]
@@ -95,7 +94,7 @@ def _add(scores, mask, memory):
 def _multiply(scores, mask, memory):
     """The same with a product."""
     if mask.size:
-        turned = _copied(mask.T, 0, mask.shape[0], memory)[0]
+        turned = _copied(mask.T, memory)[0]
         for i in range(scores.shape[0]):
             for j in range(columns(scores)):
                 scores[i, j] *= turned[i, j]
@@ -177,15 +176,15 @@ def _attention(
     shift, total = shaped(room.highest, (across,)), shaped(room.total, (across,))
     for n in range(first, last):
         b, h = divmod(n, q.shape[1])
-        keys = _copied(k[b, h].T, 0, S, room.keys)
-        values = _copied(v[b, h], 0, E, room.values)
+        keys = _copied(k[b, h].T, room.keys)
+        values = _copied(v[b, h], room.values)
         for t in range(0, T, across):
             stop = min(t + across, T)
             limit, seen = _seen(t, stop, T, S, causal)
             if not seen:
                 out[b, h, t:stop], normaliser[b, h, t:stop] = 0, np.inf
                 continue
-            queries = _copied(q[b, h].T, t, stop - t, room.queries)
+            queries = _copied(q[b, h, t:stop].T, room.queries)
             _scale(queries, scale)
             tile = shaped(room.scores, (_whole(seen, ROWS), across))
             _combine(keys, queries, stop - t, tile, False)
@@ -195,7 +194,7 @@ def _attention(
             _weigh(weights[0], shift, total)
             _multiply(weights[0], dropout[b, h, t:stop, :seen], room.mask)
             tile = result[: _whole(stop - t, ROWS)]
-            _combine_keys(weights, values, E, tile)
+            _combine(weights, values, E, tile, False)
             for j in range(stop - t):
                 hidden = total[j] == 0
                 log_sum = np.inf if hidden else shift[j] + np.log(total[j])
@@ -247,9 +246,9 @@ def _attention_backward(
     products = shaped(room.products, (across,))
     for n in range(first, last):
         b, h = divmod(n, q.shape[1])
-        keys = _copied(k[b, h].T, 0, S, room.k_columns)
-        values = _copied(v[b, h].T, 0, S, room.v_columns)
-        key_rows = _copied(k[b, h], 0, D, room.k_rows)
+        keys = _copied(k[b, h].T, room.k_columns)
+        values = _copied(v[b, h].T, room.v_columns)
+        key_rows = _copied(k[b, h], room.k_rows)
         gk_sum[:], gv_sum[:] = 0, 0
         for t in range(0, T, across):
             stop = min(t + across, T)
@@ -258,12 +257,12 @@ def _attention_backward(
                 gq[b, h, t:stop] = 0
                 continue
             many = _whole(seen, ROWS)
-            queries = _copied(q[b, h].T, t, stop - t, room.q_columns)
+            queries = _copied(q[b, h, t:stop].T, room.q_columns)
             _scale(queries, scale)
             _combine(
                 keys, queries, stop - t, shaped(room.scores, (many, across)), False
             )
-            grads = _copied(g[b, h].T, t, stop - t, room.g_columns)
+            grads = _copied(g[b, h, t:stop].T, room.g_columns)
             _combine(
                 values, grads, stop - t, shaped(room.gscores, (many, across)), False
             )
@@ -278,14 +277,14 @@ def _attention_backward(
             _multiply(weights[0], dropout[b, h, t:stop, :seen], room.mask)
 
             tile = gq_tile[: _whole(stop - t, ROWS)]
-            _combine_keys(gweights, key_rows, D, tile)
+            _combine(gweights, key_rows, D, tile, False)
             for j in range(stop - t):
                 copy_line(gq_tile, j, gq[b, h], t + j, one)
-            turned = _copied(gweights[0].T[: stop - t], 0, seen, room.turned)
-            queries = _copied(q[b, h, t:stop], 0, D, room.q_rows)
+            turned = _copied(gweights[0].T[: stop - t], room.turned)
+            queries = _copied(q[b, h, t:stop], room.q_rows)
             _combine(turned, queries, D, gk_sum[:many], True)
-            turned = _copied(weights[0].T[: stop - t], 0, seen, room.turned)
-            grads = _copied(g[b, h, t:stop], 0, E, room.g_rows)
+            turned = _copied(weights[0].T[: stop - t], room.turned)
+            grads = _copied(g[b, h, t:stop], room.g_rows)
             _combine(turned, grads, E, gv_sum[:many], True)
         for s in range(S):
             copy_line(gk_sum, s, gk[b, h], s, one)

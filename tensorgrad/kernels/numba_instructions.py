@@ -5,28 +5,39 @@ term to its last, or the transpose of a square: those are built here, in its lan
 """
 
 import contextlib
+import inspect
 
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
+from numba.extending import lower_builtin, type_callable
 
 WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
 BYTES = 64 if WIDE else 32  # of a vector
 _WORD = ir.IntType(32)
 
 
-def instructions(function, *kinds):
-    """What an intrinsic returns, of arguments of those kinds: `function` builds it.
+def instructions_of(function):
+    """The decorated function builds what this one does, where compiled code calls it.
 
     It gets a `Code` and the arguments: arrays as `Array`, tuples as tuples.
     """
 
-    def build(context, builder, signature, args):
-        code = Code(context, builder, _element(signature.args))
-        function(code, *map(code.argument, signature.args, args))
-        return context.get_dummy_value()
+    def returns_nothing(*kinds):
+        return types.void(*kinds)
 
-    return types.void(*kinds), build
+    def register(build):
+        def lower(context, builder, signature, args):
+            code = Code(context, builder, _element(signature.args))
+            build(code, *map(code.argument, signature.args, args))
+            return context.get_dummy_value()
+
+        type_callable(function)(lambda context: returns_nothing)
+        lower_builtin(function, types.VarArg(types.Any))(lower)
+        return build
+
+    returns_nothing.pysig = inspect.signature(function)
+    return register
 
 
 def _element(kinds):
@@ -63,9 +74,9 @@ class Code:
         return self.builder.icmp_signed("<", x, y)
 
     @contextlib.contextmanager
-    def each(self, stop, step=1):
-        """`with code.each(n) as i`: what is built inside runs for i = 0, step, ..."""
-        start, step = self.number(0), self.number(step)
+    def each(self, start, stop, step=1):
+        """`with code.each(0, n) as i`: that is built to run for i = 0, step, ..."""
+        step = self.number(step)
         with cgutils.for_range_slice(self.builder, start, stop, step) as (i, _):
             yield i
 

@@ -22,6 +22,8 @@ from numba.extending import overload
 
 from .numba_instructions import WIDE
 
+# What Python and C would call such a function through takes long to compile.
+_FOR_KERNELS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _FOLDER = Path(__file__).parent
 _SOURCES = zlib.crc32(b"".join(p.read_bytes() for p in sorted(_FOLDER.glob("*.py"))))
 
@@ -53,25 +55,27 @@ class _Cache(FunctionCache):
 
 def compiled(function):
     """Compile at the first call, and keep the machine code on disk if possible."""
-    dispatcher = helper(function)
+    dispatcher = _jit(function, {"contract"})
     with contextlib.suppress(Exception):  # no folder to write to: no cache
         dispatcher._cache = _Cache(function)
     return dispatcher
 
 
 def helper(function):
-    """A function that kernels call; `contract` allows fused multiply-add only."""
-    if config.DISABLE_JIT:
-        return np.errstate(all="ignore")(function)  # compiled code never warns
-    return njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    """A function that kernels alone call; `contract` allows fused multiply-add only."""
+    return _jit(function, {"contract"}, **_FOR_KERNELS)
 
 
 def reduction(function):
     """A helper that sums: its terms may be added in any order, so in vectors."""
+    return _jit(function, {"contract", "reassoc", "nsz"}, **_FOR_KERNELS)
+
+
+def _jit(function, fastmath, **settings):
     if config.DISABLE_JIT:
-        return helper(function)
-    flags = {"contract", "reassoc", "nsz"}
-    return njit(nogil=True, error_model="numpy", fastmath=flags)(function)
+        return np.errstate(all="ignore")(function)  # compiled code never warns
+    settings |= {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    return njit(**settings)(function)
 
 
 class compiled_for:  # noqa: N801, a decorator
@@ -169,7 +173,7 @@ def exp(x):
     return _exp_single(x) if type(x) is np.float32 else np.exp(x)
 
 
-@helper
+@compiled  # and not a helper: Python calls it too
 def _exp_single(x):
     shifted = x * _LOG2E + _MAGIC
     n = shifted - _MAGIC
@@ -202,7 +206,7 @@ def erf(x):
     return _erf_single(x) if type(x) is np.float32 else math.erf(x)
 
 
-@helper
+@compiled  # and not a helper: Python calls it too
 def _erf_single(x):
     x = _FOUR if x > _FOUR else (-_FOUR if x < -_FOUR else x)
     z = x * x

@@ -37,33 +37,33 @@ def panels_of(memory, width, depth):
 
 
 @helper
-def copy_block(x, corner, width, panels):
-    """So many columns of x (K, N), from a corner on, into (P, depth, columns).
+def copy_block(x, panels):
+    """The first rows of x (K, N), into (P, depth, columns): as many as are there.
 
     The last panel ends in zeros. Rows of x are contiguous, or else columns are.
     """
-    (k, n), (P, depth, across), side = corner, panels.shape, lanes(x)
+    N, (P, depth, across), side = x.shape[1], panels.shape, lanes(x)
     if x.strides[1] == x.itemsize:
         for i in range(depth):
             for p in range(P):
-                j = p * across
-                copy_row(x, (k + i, n + j), width - j, panels, (p, i))
+                n = p * across
+                copy_row(x, (i, n), N - n, panels, (p, i))
     else:
         for p in range(P):
             for j in range(0, across, side):
-                start = p * across + j
+                n = p * across + j
                 for i in range(0, depth, side):
-                    counts = depth - i, width - start
-                    copy_square(x, (k + i, n + start), counts, panels, (p, i, j))
+                    copy_square(x, (i, n), (depth - i, N - n), panels, (p, i, j))
 
 
 @helper
 def _multiply_edge(strip, m, panels, p, out, corner, more, tile):
     """The tile at an edge of out."""
+    terms = 0, strip.shape[1]
     if out.shape[1] - corner[1] <= lanes(out):
-        multiply_narrow_tile(strip, 0, m, panels, p, tile, (0, 0), False)
+        multiply_narrow_tile(strip, (0, m), panels, p, terms, tile, (0, 0), False)
     else:
-        multiply_tile(strip, 0, m, panels, p, tile, (0, 0), False)
+        multiply_tile(strip, (0, m), panels, p, terms, tile, (0, 0), False)
     for m in range(min(ROWS, out.shape[0] - corner[0])):
         for n in range(min(tile.shape[1], out.shape[1] - corner[1])):
             i, j = corner[0] + m, corner[1] + n
@@ -73,11 +73,12 @@ def _multiply_edge(strip, m, panels, p, out, corner, more, tile):
 @helper
 def _multiply_strip(strip, panels, out, corner, high, more, tile):
     """So many rows of out, from a corner on: strip.T @ panels, or += that."""
+    terms = 0, strip.shape[1]
     for m in range(0, high, ROWS):
         for p in range(panels.shape[0]):
             i, j = corner[0] + m, corner[1] + p * columns(out)
             if i + ROWS <= out.shape[0] and j + columns(out) <= out.shape[1]:
-                multiply_tile(strip, 0, m, panels, p, out, (i, j), more)
+                multiply_tile(strip, (0, m), panels, p, terms, out, (i, j), more)
             else:
                 _multiply_edge(strip, m, panels, p, out, (i, j), more, tile)
 
@@ -91,11 +92,11 @@ def _multiply(x, y, out, block, strip, tile, depth, width):
         for n in range(0, N, width):
             wide = min(width, N - n)
             right = panels_of(block, wide, deep)
-            copy_block(y, (k, n), wide, right)
+            copy_block(y[k:, n : n + wide], right)
             for m in range(0, M, height):
                 high = min(height, M - m)
                 left = panels_of(strip, high, deep)
-                copy_block(x.T, (k, m), high, left)
+                copy_block(x[m : m + high, k:].T, left)
                 _multiply_strip(left, right, out, (m, n), high, k > 0, tile)
 
 

@@ -10,10 +10,10 @@ import math
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import lower_builtin, type_callable
 from numba.np.arrayobj import populate_array
 
-from .numba_instructions import BYTES, WIDE, instructions
+from .numba_instructions import BYTES, WIDE, instructions_of
 
 # As many sums as the registers hold beside their factors, of 32 and of 16. ROWS
 # divides the columns, so that what was copied as columns can be read as rows.
@@ -28,91 +28,73 @@ def lanes(x):
     return BYTES // x.itemsize
 
 
-@overload(lanes, inline="always")
-def _lanes(x):
-    number = BYTES * 8 // x.dtype.bitwidth
-    return lambda x: number  # a constant, so that loops of that length are unrolled
-
-
 def columns(x):
     """The columns of a tile."""
     return _ACROSS * lanes(x)
 
 
-@overload(columns, inline="always")
-def _columns(x):
-    number = _ACROSS * BYTES * 8 // x.dtype.bitwidth
-    return lambda x: number
+@type_callable(lanes)
+@type_callable(columns)
+def _type_of_count(context):
+    return lambda x: types.intp
+
+
+@lower_builtin(lanes, types.Array)
+def _build_lanes(context, builder, signature, args):
+    # a constant, so that loops of that length are unrolled
+    bits = signature.args[0].dtype.bitwidth
+    return context.get_constant(types.intp, BYTES * 8 // bits)
+
+
+@lower_builtin(columns, types.Array)
+def _build_columns(context, *args):
+    lanes = _build_lanes(context, *args)
+    return context.get_constant(types.intp, _ACROSS * lanes.constant)
 
 
 # --- tiles
 
 
-def multiply_tile(strips, s, m, panels, p, out, corner, more):
+def multiply_tile(strips, place, panels, p, terms, out, corner, more):
     """A tile of out from that corner on: strips[s, :, m:].T @ panels[p], or += that.
 
-    (S, K, columns), of which ROWS are taken, and (P, K, columns); the rows of out are
-    contiguous too. Each element is summed in the order of k.
+    (S, K, columns), of which ROWS from that place (s, m) on are taken, and
+    (P, K, columns); the rows of out are contiguous too. Each element is summed in the
+    order of k, of terms = (first, last) of those that there are.
     """
-    _multiply(strips, s, m, panels, p, out, corner, more, columns(out))
+    _multiply(strips, place, panels, p, terms, out, corner, more, columns(out))
 
 
-def multiply_narrow_tile(strips, s, m, panels, p, out, corner, more):
+def multiply_narrow_tile(strips, place, panels, p, terms, out, corner, more):
     """The same of the first vector of each row alone."""
-    _multiply(strips, s, m, panels, p, out, corner, more, lanes(out))
+    _multiply(strips, place, panels, p, terms, out, corner, more, lanes(out))
 
 
-def _multiply(strips, s, m, panels, p, out, corner, more, width):
-    i, j = corner
-    product = strips[s, :, m : m + ROWS].T @ panels[p, :, :width]
+def _multiply(strips, place, panels, p, terms, out, corner, more, width):
+    (s, m), (i, j), some = place, corner, slice(*terms)
+    product = strips[s, some, m : m + ROWS].T @ panels[p, some, :width]
     tile = out[i : i + ROWS, j : j + width]
     tile[:] = tile + product if more else product
 
 
-@overload(multiply_tile, inline="always")
-def _multiply_tile_compiled(strips, s, m, panels, p, out, corner, more):
-    return lambda strips, s, m, panels, p, out, corner, more: _multiply_tile(
-        strips, s, m, panels, p, out, corner, more
-    )
-
-
-@intrinsic
-def _multiply_tile(typingctx, strips, s, m, panels, p, out, corner, more):
-    return instructions(
-        _build_multiply_tile, strips, s, m, panels, p, out, corner, more
-    )
-
-
+@instructions_of(multiply_tile)
 def _build_multiply_tile(code, *args):
     _build_tile(code, _ACROSS, *args)
 
 
-@overload(multiply_narrow_tile, inline="always")
-def _multiply_narrow_tile_compiled(strips, s, m, panels, p, out, corner, more):
-    return lambda strips, s, m, panels, p, out, corner, more: _multiply_narrow_tile(
-        strips, s, m, panels, p, out, corner, more
-    )
-
-
-@intrinsic
-def _multiply_narrow_tile(typingctx, strips, s, m, panels, p, out, corner, more):
-    return instructions(
-        _build_multiply_narrow_tile, strips, s, m, panels, p, out, corner, more
-    )
-
-
+@instructions_of(multiply_narrow_tile)
 def _build_multiply_narrow_tile(code, *args):
     _build_tile(code, 1, *args)
 
 
-def _build_tile(code, across, strips, s, m, panels, p, out, corner, more):
-    builder, (i, j) = code.builder, corner
+def _build_tile(code, across, strips, place, panels, p, terms, out, corner, more):
+    builder, (s, m), (i, j) = code.builder, place, corner
     rows = [out.at(code.sum(i, r), j) for r in range(ROWS)]
     tile = [(row, v) for row in rows for v in range(across)]
-    for place in tile:
-        code.will_write(*place)
+    for where in tile:
+        code.will_write(*where)
     totals = [code.variable() for _ in tile]
-    with code.each(panels.shape[1]) as k:
+    with code.each(*terms) as k:
         factors = [code.load(panels.at(p, k), v) for v in range(across)]
         for r in range(ROWS):
             one = code.spread(strips.at(s, k, m), r)
@@ -121,10 +103,10 @@ def _build_tile(code, across, strips, s, m, panels, p, out, corner, more):
                     code.multiply_add(one, factor, builder.load(total)), total
                 )
     with builder.if_then(more):
-        for total, place in zip(totals, tile, strict=True):
-            builder.store(builder.fadd(builder.load(total), code.load(*place)), total)
-    for total, place in zip(totals, tile, strict=True):
-        code.store(builder.load(total), *place)
+        for total, where in zip(totals, tile, strict=True):
+            builder.store(builder.fadd(builder.load(total), code.load(*where)), total)
+    for total, where in zip(totals, tile, strict=True):
+        code.store(builder.load(total), *where)
 
 
 # --- copies
@@ -140,18 +122,7 @@ def copy_row(x, place, count, panels, corner):
     panels[p, i, : len(found)], panels[p, i, len(found) :] = found, 0
 
 
-@overload(copy_row, inline="always")
-def _copy_row_compiled(x, place, count, panels, corner):
-    return lambda x, place, count, panels, corner: _copy_row(
-        x, place, count, panels, corner
-    )
-
-
-@intrinsic
-def _copy_row(typingctx, x, place, count, panels, corner):
-    return instructions(_build_copy_row, x, place, count, panels, corner)
-
-
+@instructions_of(copy_row)
 def _build_copy_row(code, x, place, count, panels, corner):
     source, target = x.at(*place), panels.at(*corner)
     for v in range(_ACROSS):
@@ -171,18 +142,7 @@ def copy_square(x, place, counts, panels, corner):
     square[:, : found.shape[1]], square[:, found.shape[1] :] = found, 0
 
 
-@overload(copy_square, inline="always")
-def _copy_square_compiled(x, place, counts, panels, corner):
-    return lambda x, place, counts, panels, corner: _copy_square(
-        x, place, counts, panels, corner
-    )
-
-
-@intrinsic
-def _copy_square(typingctx, x, place, counts, panels, corner):
-    return instructions(_build_copy_square, x, place, counts, panels, corner)
-
-
+@instructions_of(copy_square)
 def _build_copy_square(code, x, place, counts, panels, corner):
     (k, n), (rows, width), (p, i, j) = place, counts, corner
     square = []
@@ -201,19 +161,10 @@ def copy_line(x, i, out, j, factor):
     out[j] = x[i, : out.shape[1]] * factor
 
 
-@overload(copy_line, inline="always")
-def _copy_line_compiled(x, i, out, j, factor):
-    return lambda x, i, out, j, factor: _copy_line(x, i, out, j, factor)
-
-
-@intrinsic
-def _copy_line(typingctx, x, i, out, j, factor):
-    return instructions(_build_copy_line, x, i, out, j, factor)
-
-
+@instructions_of(copy_line)
 def _build_copy_line(code, x, i, out, j, factor):
     factors, count = code.repeat(factor), out.shape[1]
-    with code.each(count, code.lanes) as n:
+    with code.each(code.number(0), count, code.lanes) as n:
         left = code.builder.sub(count, n)
         found = code.builder.fmul(code.load_some(x.at(i, n), left), factors)
         code.store_some(found, out.at(j, n), left)
@@ -227,16 +178,7 @@ def highest(x, out):
     np.fmax.reduce(x, axis=0, out=out, initial=-np.inf)
 
 
-@overload(highest, inline="always")
-def _highest_compiled(x, out):
-    return lambda x, out: _highest(x, out)
-
-
-@intrinsic
-def _highest(typingctx, x, out):
-    return instructions(_build_highest, x, out)
-
-
+@instructions_of(highest)
 def _build_highest(code, x, out):
     def higher(found, x):
         bigger = code.builder.fcmp_ordered(">", x, found)  # not so for NaN
@@ -253,16 +195,7 @@ def sums(x, out):
     out += total
 
 
-@overload(sums, inline="always")
-def _sums_compiled(x, out):
-    return lambda x, out: _sums(x, out)
-
-
-@intrinsic
-def _sums(typingctx, x, out):
-    return instructions(_build_sums, x, out)
-
-
+@instructions_of(sums)
 def _build_sums(code, x, out):
     _combine_rows(code, 0.0, code.builder.fadd, out, x, more=True)
 
@@ -272,16 +205,7 @@ def dots(x, y, out):
     sums(x * y, out)
 
 
-@overload(dots, inline="always")
-def _dots_compiled(x, y, out):
-    return lambda x, y, out: _dots(x, y, out)
-
-
-@intrinsic
-def _dots(typingctx, x, y, out):
-    return instructions(_build_dots, x, y, out)
-
-
+@instructions_of(dots)
 def _build_dots(code, x, y, out):
     def add_product(found, x, y):
         return code.multiply_add(x, y, found)
@@ -292,7 +216,7 @@ def _build_dots(code, x, y, out):
 def _combine_rows(code, start, combine, out, *inputs, more=False):
     """Row after row of the inputs with what was found before; vectors have the rest."""
     found = [code.variable(start) for _ in range(_ACROSS)]
-    with code.each(inputs[0].shape[0]) as k:
+    with code.each(code.number(0), inputs[0].shape[0]) as k:
         for v, place in enumerate(found):
             new = [code.load(x.at(k), v) for x in inputs]
             code.builder.store(combine(code.builder.load(place), *new), place)
@@ -307,24 +231,21 @@ def _combine_rows(code, start, combine, out, *inputs, more=False):
 
 
 def lent(x):
-    """x, whose memory the caller keeps."""
+    """x, whose memory the caller keeps; to compiled code all such are of one type."""
     return x
 
 
-@overload(lent, inline="always")
-def _lent(x):
-    return lambda x: _without_owner(x)
+@type_callable(lent)
+def _type_of_lent(context):
+    return lambda x: x.copy(readonly=False)
 
 
-@intrinsic
-def _without_owner(typingctx, x):
-    def build(context, builder, signature, args):
-        array = context.make_array(x)(context, builder, args[0])
-        for owner in "meminfo", "parent":
-            setattr(array, owner, cgutils.get_null_value(getattr(array, owner).type))
-        return array._getvalue()
-
-    return x(x), build
+@lower_builtin(lent, types.Array)
+def _build_lent(context, builder, signature, args):
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    for owner in "meminfo", "parent":
+        setattr(array, owner, cgutils.get_null_value(getattr(array, owner).type))
+    return array._getvalue()
 
 
 def shaped(memory, shape):
@@ -332,24 +253,20 @@ def shaped(memory, shape):
     return memory[: math.prod(shape)].reshape(shape)
 
 
-@overload(shaped, inline="always")
-def _shaped(memory, shape):
-    return lambda memory, shape: _array_there(memory, shape)
+@type_callable(shaped)
+def _type_of_shaped(context):
+    return lambda memory, shape: types.Array(memory.dtype, len(shape), "C")
 
 
-@intrinsic
-def _array_there(typingctx, memory, shape):
-    kind = types.Array(memory.dtype, len(shape), "C")
-
-    def build(context, builder, signature, args):
-        array = context.make_array(kind)(context, builder)
-        lengths = cgutils.unpack_tuple(builder, args[1])
-        item = context.get_constant(types.intp, memory.dtype.bitwidth // 8)
-        steps = [item]
-        for length in lengths[:0:-1]:
-            steps.insert(0, builder.mul(steps[0], length))
-        data = context.make_array(memory)(context, builder, args[0]).data
-        populate_array(array, data, lengths, steps, item, meminfo=None)
-        return array._getvalue()
-
-    return kind(memory, shape), build
+@lower_builtin(shaped, types.Array, types.BaseTuple)
+def _build_shaped(context, builder, signature, args):
+    array = context.make_array(signature.return_type)(context, builder)
+    lengths = cgutils.unpack_tuple(builder, args[1])
+    bytes = signature.return_type.dtype.bitwidth // 8
+    item = context.get_constant(types.intp, bytes)
+    steps = [item]
+    for length in lengths[:0:-1]:
+        steps.insert(0, builder.mul(steps[0], length))
+    data = context.make_array(signature.args[0])(context, builder, args[0]).data
+    populate_array(array, data, lengths, steps, item, meminfo=None)
+    return array._getvalue()

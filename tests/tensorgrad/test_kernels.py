@@ -334,16 +334,17 @@ def draw_mask(make, kind, sizes):
     st.booleans().flatmap(lambda c: st.tuples(st.just(c), sources(extremes=not c))),
     st.sampled_from([(1, 1, 1, 1), (2, 3, 4, 4), (2, 2, 3, 7), (1, 2, 7, 3)])
     | st.sampled_from([(0, 2, 3, 3), (2, 2, 0, 3), (2, 2, 3, 0), (2, 1, 130, 70)]),
+    st.sampled_from([8, 8, 0, 1, 40]),
     st.sampled_from([None, "padding", "square", "all", "additive"]),
     st.booleans(),
     st.booleans(),
 )
-def test_attention(causal_and_make, sizes, kind, dropout, heads_last):
+def test_attention(causal_and_make, sizes, width, kind, dropout, heads_last):
     # What a causal mask hides is skipped, or multiplied by 0: for NaN no equality.
     causal, make = causal_and_make
     batches, heads, queries, keys = sizes
 
-    def draw(length, width=8):
+    def draw(length, width=width):
         if heads_last:
             return make(batches, length, heads, width).swapaxes(1, 2)
         return make(batches, heads, length, width)

@@ -80,7 +80,7 @@ def test_compiled_they_give_what_they_give_in_python(dtype):
     def all_of_them(x):
         return exp(-abs(x)), erf(x), order(x), unorder(order(x))
 
-    compiled = numba_jit.helper(all_of_them)
+    compiled = numba_jit.compiled(all_of_them)
     for x in numbers(dtype, 0.0, -0.0, 4.1, 1e-40):
         np.testing.assert_allclose(compiled(x), all_of_them(x), 1e-6, 1e-7)
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("numba")
 
 from tensorgrad.kernels import numba_vectors as vectors
-from tensorgrad.kernels.numba_jit import helper
+from tensorgrad.kernels.numba_jit import compiled
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled"
@@ -34,7 +34,7 @@ def assert_as_defined(name, *args):
     exec(f"def call({names}):\n    function({names})", scope)
     found, kept = zip(*map(copied, args), strict=True)
     expected, others = zip(*map(copied, args), strict=True)
-    helper(scope["call"])(*found)
+    compiled(scope["call"])(*found)
     function(*expected)
     for one, other in zip(kept, others, strict=True):
         if one is not None:
@@ -53,13 +53,14 @@ def copied(x):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize("name", ["multiply_tile", "multiply_narrow_tile"])
-@pytest.mark.parametrize("depth", [0, 1, 5])
-def test_a_tile_of_a_product(dtype, more, name, depth):
+@pytest.mark.parametrize("terms", [(0, 0), (0, 1), (0, 5), (2, 4)])
+def test_a_tile_of_a_product(dtype, more, name, terms):
     across, rows = vectors.columns(np.empty(0, dtype)), vectors.ROWS
-    strips, panels = (guarded((2, depth, across), dtype)[0] for _ in range(2))
+    strips, panels = (guarded((2, 5, across), dtype)[0] for _ in range(2))
     out, _ = guarded((2 * rows + 1, 2 * across + 3), dtype)
     for m in 0, across - rows:
-        assert_as_defined(name, strips, 1, m, panels, 1, out, (rows, 2), more)
+        args = strips, (1, m), panels, 1, terms, out, (rows, 2), more
+        assert_as_defined(name, *args)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -87,7 +88,7 @@ def test_a_square_is_turned_and_filled_up_with_zeros(dtype):
             np.testing.assert_array_equal(found, expected)
 
 
-@helper
+@compiled
 def turned(x, place, counts, panels, corner):
     vectors.copy_square(x, place, counts, panels, corner)
 
@@ -124,7 +125,7 @@ def test_memory_is_lent_and_shaped():
     ]
 
 
-@helper
+@compiled
 def read(memory, out):
     x = vectors.shaped(vectors.lent(memory), (2, 3, 4))
     out[0], out[1], out[2] = x[1, 2, 3], vectors.columns(x), vectors.lanes(x)
