@@ -7,7 +7,6 @@ sequences do little more than half of the work. Of the scores nothing is kept bu
 number a query.
 """
 
-import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +18,10 @@ from .numba_jit import (
     exp,
     flag,
     helper,
+    kept,
     number,
     read,
-    room,
+    several,
     write,
 )
 from .numba_matmul import copy_block, panels_of
@@ -35,7 +35,9 @@ from .numba_vectors import (
     lent,
     multiply_narrow_tile,
     multiply_tile,
+    parts,
     shaped,
+    spread,
     sums,
 )
 from .scratch import scratch
@@ -71,6 +73,13 @@ def _combine(left, right, width, out, more):
                     )
                 else:
                     multiply_tile(left, strip, right, p, terms, out, corner, adds)
+
+
+@helper
+def _for_scores(mask, q, k):
+    """The mask broadcast to (B, H, T, S); if it is empty, to no queries and keys."""
+    T, S = (q.shape[2], k.shape[2]) if mask.size else (0, 0)
+    return spread(lent(mask), (q.shape[0], q.shape[1], T, S))
 
 
 @helper
@@ -124,16 +133,16 @@ def _weigh(scores, shift, total):
 
 @helper
 def _weigh_backward(scores, gweights, normaliser, products, scale):
-    """Scores become weights, and the weights' gradients the scores', in place."""
+    """Scores become weights, and the weights' gradients the scores', in place.
+
+    Products are those of a query's result and its gradient: the sum over keys of each
+    weight times its gradient.
+    """
     for i in range(scores.shape[0]):
         for j in range(columns(scores)):
-            scores[i, j] = exp(scores[i, j] - normaliser[j])
-    products[:] = 0
-    for k in range(0, scores.shape[0], _TERMS):
-        dots(scores[k : k + _TERMS], gweights[k : k + _TERMS], products)
-    for i in range(scores.shape[0]):
-        for j in range(columns(scores)):
-            gweights[i, j] = scores[i, j] * (gweights[i, j] - products[j]) * scale
+            weight = exp(scores[i, j] - normaliser[j])
+            scores[i, j] = weight
+            gweights[i, j] = weight * (gweights[i, j] - products[j]) * scale
 
 
 @helper
@@ -163,18 +172,18 @@ class _Room(NamedTuple):
 
 
 @compiled_for(
-    *(read(4), read(4), read(4), read(4), read(4), write(4), write(3)),
-    *(flag, number, count, count, room(_Room)),
+    *(kept(1), several(8, count), several(2, count), flag, number),
+    *(several(3, read(4)), several(2, read(4)), write(4), write(3)),
 )
-def _attention(
-    q, k, v, mask, dropout, out, normaliser, causal, scale, first, last, room
-):
-    q, k, v, mask, dropout = lent(q), lent(k), lent(v), lent(mask), lent(dropout)
+def _attention(memory, sizes, heads, causal, scale, inputs, masks, out, normaliser):
+    room = _Room(*parts(memory, sizes))
+    q, k, v = lent(inputs[0]), lent(inputs[1]), lent(inputs[2])
     out, normaliser = lent(out), lent(normaliser)
+    mask, dropout = _for_scores(masks[0], q, k), _for_scores(masks[1], q, k)
     T, (S, E), across = q.shape[2], v.shape[2:], columns(q)
     result = shaped(room.result, (across, _whole(E, across)))
     shift, total = shaped(room.highest, (across,)), shaped(room.total, (across,))
-    for n in range(first, last):
+    for n in range(heads[0], heads[1]):
         b, h = divmod(n, q.shape[1])
         keys = _copied(k[b, h].T, room.keys)
         values = _copied(v[b, h], room.values)
@@ -215,6 +224,7 @@ class _BackwardRoom(NamedTuple):
     k_rows: Any
     q_columns: Any
     g_columns: Any
+    out_columns: Any
     q_rows: Any
     g_rows: Any
     scores: Any
@@ -229,22 +239,25 @@ class _BackwardRoom(NamedTuple):
 
 
 @compiled_for(
-    *(read(4), read(4), read(4), read(4), read(4), read(4), read(3)),
-    *(write(4), write(4), write(4), flag, number, count, count, room(_BackwardRoom)),
+    *(kept(1), several(17, count), several(2, count), flag, number),
+    *(several(5, read(4)), several(2, read(4)), read(3), several(3, write(4))),
 )
 def _attention_backward(
-    g, q, k, v, mask, dropout, normaliser, gq, gk, gv, causal, scale, first, last, room
+    memory, sizes, heads, causal, scale, inputs, masks, normaliser, gradients
 ):
-    g, q, k, v, normaliser = lent(g), lent(q), lent(k), lent(v), lent(normaliser)
-    mask, dropout, one = lent(mask), lent(dropout), q.dtype.type(1)
-    gq, gk, gv = lent(gq), lent(gk), lent(gv)
+    room = _BackwardRoom(*parts(memory, sizes))
+    g, q, k = lent(inputs[0]), lent(inputs[1]), lent(inputs[2])
+    v, out, normaliser = lent(inputs[3]), lent(inputs[4]), lent(normaliser)
+    mask, dropout = _for_scores(masks[0], q, k), _for_scores(masks[1], q, k)
+    gq, gk, gv = lent(gradients[0]), lent(gradients[1]), lent(gradients[2])
+    one = q.dtype.type(1)
     (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
     whole, deep, wide = _whole(S, across), _whole(D, across), _whole(E, across)
     gq_tile = shaped(room.gq, (across, deep))
     gk_sum, gv_sum = shaped(room.gk, (whole, deep)), shaped(room.gv, (whole, wide))
     shift = shaped(room.normaliser, (across,))
     products = shaped(room.products, (across,))
-    for n in range(first, last):
+    for n in range(heads[0], heads[1]):
         b, h = divmod(n, q.shape[1])
         keys = _copied(k[b, h].T, room.k_columns)
         values = _copied(v[b, h].T, room.v_columns)
@@ -268,6 +281,8 @@ def _attention_backward(
             )
             weights = panels_of(room.scores, across, seen)
             gweights = panels_of(room.gscores, across, seen)
+            products[:] = 0
+            dots(grads[0], _copied(out[b, h, t:stop].T, room.out_columns)[0], products)
             for j in range(across):
                 shift[j] = normaliser[b, h, t + j] if t + j < T else np.inf
             _add(weights[0], mask[b, h, t:stop, :seen], room.mask)
@@ -304,73 +319,70 @@ def _like(x, width):
     return out if out.strides[-1] == out.itemsize else np.empty(out.shape, out.dtype)
 
 
-def _masks(shape, like, mask, dropout_mask):
-    """Both, for all scores and in rows; in the first, True is 0 and False -inf."""
+def _masks(keys, like, mask, dropout_mask):
+    """Both, in rows of all keys; in the first, True is 0 and False -inf."""
     if mask is not None and mask.dtype == bool:
         mask = np.where(mask, like.dtype.type(0), like.dtype.type(-np.inf))
-    return [_spread(m, shape, like) for m in (mask, dropout_mask)]
+    return _in_rows(mask, keys, like), _in_rows(dropout_mask, keys, like)
 
 
-def _spread(mask, shape, like):
-    if mask is None:  # no queries, no keys
-        return np.empty((*shape[:2], 0, 0), like.dtype)
-    rows = np.broadcast_to(mask, (*mask.shape[:-1], shape[-1]))
-    return np.broadcast_to(_readable(rows.astype(like.dtype, copy=False)), shape)
+def _in_rows(mask, keys, like):
+    if mask is None or not mask.size:
+        return np.empty((1, 1, 0, 0), like.dtype)
+    if mask.dtype != like.dtype:
+        with np.errstate(all="ignore"):
+            mask = mask.astype(like.dtype)
+    if mask.shape[-1] != keys:
+        mask = np.broadcast_to(mask, (*mask.shape[:-1], keys))
+    return _readable(mask.reshape((1,) * (4 - mask.ndim) + mask.shape))
 
 
-def _memory(names, like, *depths):
-    """Scratch memory: of each part so many times as many elements as a tile is wide."""
-    places = [d * columns(like) for d in itertools.accumulate(depths, initial=0)]
-    memory = scratch(names.__name__, (places[-1],), like.dtype)
-    return names(*[memory[i:j] for i, j in itertools.pairwise(places)])
+def _each_head(compute, depths, products, causal, scale, inputs, *others):
+    """compute(...) for all heads, each of so many products of numbers.
 
+    In scratch memory whose parts have so many times as many elements as a tile is wide.
+    """
+    q = inputs[0]
+    sizes = tuple([depth * columns(q) for depth in depths])
+    heads = q.shape[0] * q.shape[1]
 
-def _each_head(run, heads, products):
-    """run(first, last) for all heads; so many products of numbers go into one."""
+    def run(first, last):
+        memory = scratch("attention", (sum(sizes),), q.dtype)
+        compute(
+            memory, sizes, (first, last), causal, q.dtype.type(scale), inputs, *others
+        )
+
     if heads * products < _LEAST:
         run(0, heads)
     else:
         share(run, heads)
 
 
-@np.errstate(all="ignore")
 def attention(q, k, v, mask, dropout_mask, causal, scale):
-    q, k, v = _readable(q), _readable(k), _readable(v)
-    out = _like(q, v.shape[-1])
-    normaliser = np.empty(q.shape[:-1], q.dtype)
-    (B, H, T, D), (S, E), across = q.shape, v.shape[2:], columns(q)
-    masks = _masks((B, H, T, S), q, mask, dropout_mask)
-    arrays = q, k, v, *masks, out, normaliser, causal, q.dtype.type(scale)
+    q, k, v = inputs = _readable(q), _readable(k), _readable(v)
+    (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
+    out, normaliser = _like(q, E), np.empty(q.shape[:-1], q.dtype)
+    masks = _masks(S, q, mask, dropout_mask)
     keys, wide = -(-S // across), -(-E // across)  # panels
-
-    def run(first, last):
-        scores = 2 * [keys * across]
-        depths = keys * D, wide * S, D, *scores, wide * across, 1, 1
-        _attention(*arrays, first, last, _memory(_Room, q, *depths))
-
-    _each_head(run, B * H, T * S * (D + E))
+    scores = keys * across
+    depths = keys * D, wide * S, D, scores, scores, wide * across, 1, 1
+    settings = causal, scale, inputs, masks, out, normaliser
+    _each_head(_attention, depths, T * S * (D + E), *settings)
     return out, normaliser[..., None]
 
 
-@np.errstate(all="ignore")
 def attention_backward(
     g, q, k, v, out, log_normaliser, mask, dropout_mask, causal, scale
 ):
-    g, q, k, v = _readable(g), _readable(q), _readable(k), _readable(v)
-    gq, gk, gv = (_like(x, x.shape[-1]) for x in (q, k, v))
-    (B, H, T, D), (S, E), across = q.shape, v.shape[2:], columns(q)
-    masks = _masks((B, H, T, S), q, mask, dropout_mask)
-    arrays = g, q, k, v, *masks, log_normaliser[..., 0], gq, gk, gv
-    settings = causal, q.dtype.type(scale)
+    g, q, k, v, out = inputs = tuple(map(_readable, (g, q, k, v, out)))
+    (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
+    gradients = _like(q, D), _like(k, D), _like(v, E)
+    masks = _masks(S, q, mask, dropout_mask)
     keys, deep, wide = -(-S // across), -(-D // across), -(-E // across)  # panels
-
-    def run(first, last):
-        copies = keys * D, keys * E, deep * S, D, E, deep * across, wide * across
-        scores = 4 * [keys * across]
-        gradients = deep * across, keys * deep * across, keys * wide * across
-        depths = *copies, *scores, *gradients, 1, 1
-        memory = _memory(_BackwardRoom, q, *depths)
-        _attention_backward(*arrays, *settings, first, last, memory)
-
-    _each_head(run, B * H, T * S * (D + E))
-    return gq, gk, gv
+    copies = keys * D, keys * E, deep * S, D, E, E, deep * across, wide * across
+    scores = 4 * (keys * across,)
+    sums = deep * across, keys * deep * across, keys * wide * across
+    depths = *copies, *scores, *sums, 1, 1
+    settings = causal, scale, inputs, masks, log_normaliser[..., 0], gradients
+    _each_head(_attention_backward, depths, T * S * (D + E), *settings)
+    return gradients

@@ -22,8 +22,6 @@ from numba.extending import overload
 
 from .numba_instructions import WIDE
 
-# What Python and C would call such a function through takes long to compile.
-_FOR_KERNELS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _FOLDER = Path(__file__).parent
 _SOURCES = zlib.crc32(b"".join(p.read_bytes() for p in sorted(_FOLDER.glob("*.py"))))
 
@@ -55,27 +53,30 @@ class _Cache(FunctionCache):
 
 def compiled(function):
     """Compile at the first call, and keep the machine code on disk if possible."""
-    dispatcher = _jit(function, {"contract"})
+    dispatcher = _jit(function)
     with contextlib.suppress(Exception):  # no folder to write to: no cache
         dispatcher._cache = _Cache(function)
     return dispatcher
 
 
-def helper(function):
-    """A function that kernels alone call; `contract` allows fused multiply-add only."""
-    return _jit(function, {"contract"}, **_FOR_KERNELS)
+def helper(function, *flags, **settings):
+    """A function that kernels alone call."""
+    # what Python and C would call it through takes long to compile
+    settings |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return _jit(function, *flags, **settings)
 
 
 def reduction(function):
     """A helper that sums: its terms may be added in any order, so in vectors."""
-    return _jit(function, {"contract", "reassoc", "nsz"}, **_FOR_KERNELS)
+    return helper(function, "reassoc", "nsz")
 
 
-def _jit(function, fastmath, **settings):
+def _jit(function, *flags, **settings):
+    """`contract` allows fused multiply-add only."""
     if config.DISABLE_JIT:
         return np.errstate(all="ignore")(function)  # compiled code never warns
-    settings |= {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
-    return njit(**settings)(function)
+    settings |= {"nogil": True, "error_model": "numpy"}
+    return njit(fastmath={"contract", *flags}, **settings)(function)
 
 
 class compiled_for:  # noqa: N801, a decorator
@@ -119,10 +120,9 @@ def kept(ndim):
     return lambda element: types.Array(element, ndim, "C")
 
 
-def room(names):
-    """Scratch memory in several parts: a NamedTuple of them."""
-    line, count = kept(1), len(names._fields)
-    return lambda element: types.NamedUniTuple(line(element), count, names)
+def several(length, kind):
+    """A tuple of so many of that kind."""
+    return lambda element: types.UniTuple(kind(element), length)
 
 
 def number(element):

@@ -20,12 +20,13 @@ from .numba_vectors import (
     lent,
     multiply_narrow_tile,
     multiply_tile,
+    parts,
     shaped,
 )
 from .scratch import scratch
 
 # From these on tiles are quicker than BLAS: products of two numbers; rows and columns.
-_LEAST, _FEWEST = 1 << 22, 32
+_LEAST, _FEWEST = 1 << 21, 32
 _DEPTH, _WIDTH = 2048, 2048  # bytes of the block that is copied, down and across
 
 
@@ -83,10 +84,12 @@ def _multiply_strip(strip, panels, out, corner, high, more, tile):
                 _multiply_edge(strip, m, panels, p, out, (i, j), more, tile)
 
 
-@compiled_for(read(2), read(2), write(2), kept(1), kept(1), kept(2), count, count)
-def _multiply(x, y, out, block, strip, tile, depth, width):
-    x, y, out = lent(x), lent(y), lent(out)
-    (M, K), N, height = x.shape, y.shape[1], columns(out)
+@compiled_for(read(2), read(2), write(2), kept(1), count, count)
+def _multiply(x, y, out, memory, depth, width):
+    x, y, out, height = lent(x), lent(y), lent(out), columns(out)
+    sizes = depth * width, depth * height, ROWS * height
+    block, strip, tile = parts(memory, sizes)
+    (M, K), N = x.shape, y.shape[1]
     for k in range(0, K, depth):
         deep = min(depth, K - k)
         for n in range(0, N, width):
@@ -97,7 +100,8 @@ def _multiply(x, y, out, block, strip, tile, depth, width):
                 high = min(height, M - m)
                 left = panels_of(strip, high, deep)
                 copy_block(x[m : m + high, k:].T, left)
-                _multiply_strip(left, right, out, (m, n), high, k > 0, tile)
+                at_edge = shaped(tile, (ROWS, height))
+                _multiply_strip(left, right, out, (m, n), high, k > 0, at_edge)
 
 
 def multiply(x, y, out):
@@ -107,12 +111,10 @@ def multiply(x, y, out):
     """
     K, across = x.shape[1], columns(out)
     width = _WIDTH // (out.itemsize * across) * across
-    parts = -(-K * out.itemsize // _DEPTH)
-    depth = -(-K // (parts * across)) * across  # so that all are about as deep
-    block = scratch("block", (depth * width,), out.dtype)
-    strip = scratch("strip", (depth * across,), out.dtype)
-    tile = scratch("tile", (ROWS, across), out.dtype)
-    _multiply(x, y, out, block, strip, tile, depth, width)
+    pieces = -(-K * out.itemsize // _DEPTH)
+    depth = -(-K // (pieces * across)) * across  # so that all are about as deep
+    size = depth * width + depth * across + ROWS * across
+    _multiply(x, y, out, scratch("matmul", (size,), out.dtype), depth, width)
     return out
 
 

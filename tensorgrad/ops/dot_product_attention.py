@@ -10,7 +10,7 @@ from ..op import fused
 from .elementwise import where
 from .floats import fast, promoted
 from .probability import softmax
-from .shape import matrix_transpose, reshape, transpose
+from .shape import matrix_transpose
 
 __all__ = [
     "attention",
@@ -49,20 +49,13 @@ def attention(
 def split_heads(x, heads):
     """(..., T, H D) -> (..., H, T, D), without moving an element."""
     *lead, T, C = x.shape
-    x = reshape(x, shape=(*lead, T, heads, C // heads))
-    return transpose(x, axes=_swapped(x.ndim))
+    return x.reshape((*lead, T, heads, C // heads)).swapaxes(-2, -3)
 
 
 def merge_heads(x):
     """(..., H, T, D) -> (..., T, H D): what split_heads did, undone."""
     *lead, H, T, D = x.shape
-    x = transpose(x, axes=_swapped(x.ndim))
-    return reshape(x, shape=(*lead, T, H * D))
-
-
-def _swapped(ndim):
-    """The axes, those of heads and time exchanged."""
-    return (*range(ndim - 3), ndim - 2, ndim - 3, ndim - 1)
+    return x.swapaxes(-2, -3).reshape((*lead, T, H * D))
 
 
 def _scale(q, scale):

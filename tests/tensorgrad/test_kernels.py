@@ -336,7 +336,7 @@ def draw_mask(make, kind, sizes):
     | st.sampled_from([(0, 2, 3, 3), (2, 2, 0, 3), (2, 2, 3, 0), (2, 1, 130, 70)]),
     st.sampled_from([8, 8, 0, 1, 40]),
     st.sampled_from([None, "padding", "square", "all", "additive"]),
-    st.booleans(),
+    st.sampled_from([None, "numbers", "booleans"]),
     st.booleans(),
 )
 def test_attention(causal_and_make, sizes, width, kind, dropout, heads_last):
@@ -352,7 +352,9 @@ def test_attention(causal_and_make, sizes, width, kind, dropout, heads_last):
     q, k, v, g = draw(queries), draw(keys), draw(keys, 5), draw(queries, 5)
     mask, dropped = draw_mask(make, kind, sizes), None
     if dropout:
-        dropped = ((make.rng.random(sizes) < 0.5) * 2).astype(make.dtype)
+        dropped = make.rng.random(sizes) < 0.5
+    if dropout == "numbers":
+        dropped = (dropped * 2).astype(make.dtype)
     rest = mask, dropped, causal, 0.4
     out, normaliser = assert_agree("attention", q, k, v, *rest)
     empty = np.isposinf(normaliser[..., 0])
