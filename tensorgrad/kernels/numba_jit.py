@@ -67,8 +67,12 @@ def helper(function, *flags, **settings):
 
 
 def reduction(function):
-    """A helper that sums: its terms may be added in any order, so in vectors."""
-    return helper(function, "reassoc", "nsz")
+    """A helper that sums: its terms may be added in any order, so in vectors.
+
+    It becomes a part of each kernel. LLVM could optimize a function of its own once
+    more, or once less, when a kernel comes from the disk, to another order of terms.
+    """
+    return helper(function, "reassoc", "nsz", forceinline=True)
 
 
 def _jit(function, *flags, **settings):

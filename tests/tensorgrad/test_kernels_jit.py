@@ -1,7 +1,10 @@
 """The compiler: the scalar functions in both of their forms, flags, and the cache."""
 
+import functools
 import math
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -122,6 +125,26 @@ def test_no_trouble_with_the_disk_stops_a_kernel(trouble, tmp_path, monkeypatch)
             file.write_bytes(b"torn")
     assert numba_jit.compiled(double)(1.5) == 3.0
     assert all(file.read_bytes() != b"torn" for file in files)
+
+
+SUMS = """
+import numpy as np
+import tensorgrad.kernels.numba as kernels
+x, g = np.random.default_rng(0).standard_normal((2, 384, 128)).astype(np.float32)
+out, mean, rstd = kernels.layer_norm(x, x[0], x[1], 1e-5)
+grads = kernels.layer_norm_backward(g, x, x[0], mean, rstd)
+weights = kernels.softmax(x)
+found = out, mean, rstd, *grads, weights, kernels.softmax_backward(g, weights)
+print(*[y.tobytes().hex() for y in found])
+"""
+
+
+@only_compiled
+def test_a_kernel_from_the_disk_gives_the_bits_that_it_gave_when_compiled(tmp_path):
+    settings = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    run = functools.partial(subprocess.check_output, env=settings)
+    first, second = (run([sys.executable, "-c", SUMS]) for _ in range(2))
+    assert first == second
 
 
 @only_compiled
