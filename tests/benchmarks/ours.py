@@ -23,6 +23,7 @@ from nn.transformer import (
     BertForMaskedLM,
     Transformer,
     TransformerConfig,
+    masking,
 )
 from nn.transformer.translation import objective as translation_objective
 
@@ -120,16 +121,9 @@ def bert_step(
     model = BertForMaskedLM(Bert(config))
     optimizer = optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01)
     tokens, places, hidden = masked_tokens(vocab_size, batch, T)
-
-    def step() -> float:
-        loss = nn.losses.cross_entropy(model(tokens, places=places), hidden)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = optim.grad_norm(model.parameters())
-        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
-        return loss.item()
-
-    return step
+    targets = np.full(tokens.shape, nn.losses.IGNORED)
+    targets[places] = hidden
+    return training_step(model, optimizer, masking.objective(model), (tokens, targets))
 
 
 def mlp_step() -> Step:
