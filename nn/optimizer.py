@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, StateDictError
+from tensorgrad.threads import share
 
 from .state import differences
 
@@ -49,6 +50,21 @@ class Slot:
         grad: Any = p._grad
         memory = [x.writable() for x in self.memory] if self.memory else []
         return Update(p.writable(), grad._data, memory, self.step)
+
+
+# Elements of one update: few enough for the cache, and for threads to share the work
+# evenly. Of half as many, threads would wait for each other's Python.
+PIECE = 1 << 18
+
+
+def pieces(now: Update) -> list[Update]:
+    """The same update of a part of the elements each, if they are too many for one."""
+    arrays, n = (now.p, now.g, *now.memory), -(-now.p.size // PIECE)
+    if n <= 1 or not all(x.flags.c_contiguous for x in arrays):
+        return [now]
+    p, g, *memory = (np.array_split(x.reshape(-1), n) for x in arrays)
+    rows = zip(p, g, *memory, strict=True)
+    return [Update(one, grad, rest, now.step) for one, grad, *rest in rows]
 
 
 # A tenth of a small model's step would go into AdamW's updates of a few numbers each,
@@ -159,6 +175,7 @@ class Optimizer:
 
     def step(self, grad_scale: float = 1.0) -> None:
         """Update each parameter that has a gradient, with its gradient * grad_scale."""
+        updates: list[tuple[Update, dict[str, Any], float]] = []
         for group, slots in zip(self.param_groups, self._slots, strict=True):
             count, small = len(self._remembers(group)), []
             for slot in slots:
@@ -170,9 +187,19 @@ class Optimizer:
                 if self._joins and slot.parameter.size < SMALL:
                     small.append(slot)
                 else:
-                    self._update(slot.update(), group, grad_scale)
+                    for piece in pieces(slot.update()):
+                        updates.append((piece, group, grad_scale))
             for alike in of_one_step(small):
                 self._update_joined(alike, group, grad_scale)
+
+        def run(first: int, last: int) -> None:
+            for update in updates[first:last]:
+                self._update(*update)
+
+        if 2 * sum([now.p.size for now, _, _ in updates]) < PIECE * len(updates):
+            run(0, len(updates))
+        elif updates:
+            share(run, len(updates))
 
     def _update_joined(
         self, slots: list[Slot], group: dict[str, Any], scale: float

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from itertools import pairwise
 from typing import Any
 
@@ -40,7 +41,10 @@ def share(work: Callable[[int, int], object], count: int) -> None:
     ends = [count * i // threads for i in range(threads + 1)]
     *others, own = pairwise(ends)
     try:
-        started = [pool(threads - 1).submit(work, *part) for part in others]
+        started = [
+            pool(threads - 1).submit(copy_context().run, work, first, last)
+            for first, last in others
+        ]
     except RuntimeError:  # the interpreter is about to end, and takes no more
         work(0, count)
         return

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn import Linear, Parameter, Sequential, Tanh
+from nn import Linear, Parameter, Sequential, Tanh, optimizer
 from nn.optim import SGD, Adam, AdamW, Optimizer
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, StateDictError
@@ -193,6 +193,37 @@ def test_a_step_does_not_touch_what_others_hold(make: Any) -> None:
     assert p.tolist() != [1.0, 2.0]
     assert p.requires_grad
     assert p.is_leaf
+
+
+@makers
+def test_large_parameters_are_updated_in_pieces_and_at_once(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the same bits, whether or not a parameter's elements are in order."""
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal(shape) for shape in [(70, 60), (9, 500), (130, 40)]]
+    values[1] = values[1].T
+    whole, parts = ([Parameter(x.copy(order="K")) for x in values] for _ in range(2))
+    shared: list[tuple[int, int]] = []
+
+    def share(work: Any, count: int) -> None:
+        for part in (count // 2, count), (0, count // 2):
+            shared.append(part)
+            work(*part)
+
+    for params in whole, parts:
+        if params is parts:
+            monkeypatch.setattr(optimizer, "PIECE", 1000)
+            monkeypatch.setattr(optimizer, "SMALL", 100)
+            monkeypatch.setattr(optimizer, "share", share)
+        one = make(params)
+        for step in range(2):
+            for p in params:
+                p.grad = Tensor(np.sin(p.data + step))
+            one.step()
+    assert len(shared) == 4
+    for p, q in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
 
 
 P = [Parameter([1.0])]

@@ -48,6 +48,15 @@ def test_shared_work_runs_at_once_and_its_error_is_raised(monkeypatch: Any) -> N
         threads.share(work, 4)
 
 
+def test_shared_work_has_the_callers_context(monkeypatch: Any) -> None:
+    monkeypatch.setattr(threads, "_blas", list)
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    seen = []
+    with np.errstate(over="raise", under="ignore"):
+        threads.share(lambda *_: seen.append(np.geterr()), 4)
+        assert seen == [np.geterr()] * 2
+
+
 def test_at_the_interpreters_end_work_is_not_shared(monkeypatch: Any) -> None:
     def refuse(*_: Any) -> None:
         raise RuntimeError("cannot schedule new futures after shutdown")
