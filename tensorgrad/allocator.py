@@ -4,9 +4,7 @@ import ctypes
 import os
 import sys
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
-_MOST = 2**31 - 1  # mallopt takes an int
-_LARGEST_MMAP_THRESHOLD = 32 << 20  # glibc accepts no more
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # from glibc's malloc.h
 
 
 def keep_freed_memory() -> bool:
@@ -15,9 +13,10 @@ def keep_freed_memory() -> bool:
     A training step frees and allocates the same large arrays over and over. glibc
     gives such memory back to the system each time, and the system clears every page
     of it when it is next touched, which can cost a fifth of a step. Call it once, at
-    the start of a program that trains; nn's trainer does. Returns whether it took
-    effect: elsewhere than on Linux with glibc, or where the environment sets
-    TENSORGRAD_ALLOCATOR=system, nothing changes.
+    the start of a program that trains; nn's trainer does. From then on nothing is given
+    back, no array has a mapping of its own, and all threads share one arena. Returns
+    whether it took effect: elsewhere than on Linux with glibc, or where the environment
+    sets TENSORGRAD_ALLOCATOR=system, nothing changes.
     """
     if os.environ.get("TENSORGRAD_ALLOCATOR") == "system":
         return False
@@ -28,7 +27,8 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library, such as musl
         return False
     settings = (
-        (_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD),
-        (_M_TRIM_THRESHOLD, _MOST),
+        (_M_TRIM_THRESHOLD, -1),  # never
+        (_M_MMAP_MAX, 0),  # no mappings of their own, which end with the array
+        (_M_ARENA_MAX, 1),  # those of other threads have no room for large arrays
     )
     return all([mallopt(option, value) for option, value in settings])
