@@ -109,8 +109,8 @@ class Code:
 
     def spread(self, address, i=0):
         """A vector whose elements are all the i-th element from there on."""
-        place = self.sum(address, i * self.size)
-        place = self.builder.inttoptr(place, self.element.as_pointer())
+        place = self.builder.gep(address, [self.number(i * self.size)])
+        place = self.builder.bitcast(place, self.element.as_pointer())
         return self.repeat(self.builder.load(place, align=self.size))
 
     def repeat(self, value, kind=None):
@@ -159,9 +159,8 @@ class Code:
         return f"v{self.lanes}f{8 * self.size}"
 
     def _pointer(self, address, i=0):
-        return self.builder.inttoptr(
-            self.sum(address, i * BYTES), self.vector.as_pointer()
-        )
+        place = self.builder.gep(address, [self.number(i * BYTES)])
+        return self.builder.bitcast(place, self.vector.as_pointer())
 
     def _first(self, count):
         """Which elements of a vector are its first `count`."""
@@ -185,7 +184,9 @@ class Array:
 
     def __init__(self, builder, array):
         self.builder = builder
-        self.start = builder.ptrtoint(array.data, cgutils.intp_t)
+        # A pointer, not a number: LLVM, which optimizes helpers twice, can take sums of
+        # numbers for addresses counted from null, and what lies there for undefined.
+        self.start = builder.bitcast(array.data, cgutils.voidptr_t)
         self.shape = cgutils.unpack_tuple(builder, array.shape)
         self.strides = cgutils.unpack_tuple(builder, array.strides)
 
@@ -193,5 +194,5 @@ class Array:
         """The address of an element; of trailing axes left out, the first."""
         address = self.start
         for i, stride in zip(indices, self.strides, strict=False):
-            address = self.builder.add(address, self.builder.mul(i, stride))
+            address = self.builder.gep(address, [self.builder.mul(i, stride)])
         return address

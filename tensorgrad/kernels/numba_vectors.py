@@ -127,9 +127,16 @@ def copy_row(x, place, count, panels, corner):
 def _build_copy_row(code, x, place, count, panels, corner):
     source, target = x.at(*place), panels.at(*corner)
     for v in range(_ACROSS):
-        left = code.sum(count, -v * code.lanes)
-        code.store(code.load_some(source, left, v), target, v)
         code.will_read(source, v + _ACROSS)  # the next panel's
+    enough = code.less(code.number(_ACROSS * code.lanes - 1), count)
+    with code.builder.if_else(enough, likely=True) as (whole, part):
+        with whole:
+            for v in range(_ACROSS):
+                code.store(code.load(source, v), target, v)
+        with part:
+            for v in range(_ACROSS):
+                left = code.sum(count, -v * code.lanes)
+                code.store(code.load_some(source, left, v), target, v)
 
 
 def copy_square(x, place, counts, panels, corner):
@@ -146,15 +153,27 @@ def copy_square(x, place, counts, panels, corner):
 @instructions_of(copy_square)
 def _build_copy_square(code, x, place, counts, panels, corner):
     (k, n), (rows, width), (p, i, j) = place, counts, corner
-    square = []
+    sources = [x.at(k, code.sum(n, r)) for r in range(code.lanes)]
+    targets = [panels.at(p, code.sum(i, r), j) for r in range(code.lanes)]
     for r in range(code.lanes):
-        inside = code.less(code.number(r), width)
-        some = code.builder.select(inside, rows, code.number(0))
-        square.append(code.load_some(x.at(k, code.sum(n, r)), some))
         code.will_read(x.at(k, code.sum(n, r + _ACROSS * code.lanes)))
-    for r, row in enumerate(code.transposed(square)):
-        with code.builder.if_then(code.less(code.number(r), rows), likely=True):
-            code.store(row, panels.at(p, code.sum(i, r), j))
+    last = code.number(code.lanes - 1)
+    enough = code.builder.and_(code.less(last, rows), code.less(last, width))
+    with code.builder.if_else(enough, likely=True) as (whole, part):
+        with whole:
+            square = code.transposed([code.load(source) for source in sources])
+            for row, target in zip(square, targets, strict=True):
+                code.store(row, target)
+        with part:
+            square = []
+            for r, source in enumerate(sources):
+                inside = code.less(code.number(r), width)
+                some = code.builder.select(inside, rows, code.number(0))
+                square.append(code.load_some(source, some))
+            pairs = zip(code.transposed(square), targets, strict=True)
+            for r, (row, target) in enumerate(pairs):
+                with code.builder.if_then(code.less(code.number(r), rows)):
+                    code.store(row, target)
 
 
 def copy_line(x, i, out, j, factor):

@@ -125,6 +125,37 @@ def test_memory_is_lent_and_shaped():
     ]
 
 
+def test_memory_in_parts() -> None:
+    memory, _ = guarded((40,), "float32")
+    first, second = vectors.parts(memory, (9, 20))
+    assert [len(first), len(second)] == [9, 20]
+    found = np.zeros(4)
+    read_parts(memory, found)
+    assert found.tolist() == [len(first), first[8], len(second), second[19]]
+
+
+@compiled
+def read_parts(memory, out):
+    first, second = vectors.parts(memory, (9, 20))
+    out[0], out[1], out[2], out[3] = len(first), first[8], len(second), second[19]
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 1, 3), (1, 4, 3), (2, 4, 3), (1, 1, 1), (0, 1, 3)]
+)
+def test_an_array_is_spread(shape: tuple[int, ...]) -> None:
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    wanted = (shape[0] if shape[0] != 1 else 2, 4, 3)
+    found = np.zeros(wanted, np.float32)
+    read_spread(x, found)
+    np.testing.assert_array_equal(found, vectors.spread(x, wanted))
+
+
+@compiled
+def read_spread(x, out):
+    out[:] = vectors.spread(x, out.shape)
+
+
 @compiled
 def read(memory, out):
     x = vectors.shaped(vectors.lent(memory), (2, 3, 4))
