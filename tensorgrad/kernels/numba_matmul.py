@@ -129,13 +129,11 @@ def matmul(x, y):
 
 
 def _worthwhile(x, y):
-    if not np.ndim(x) == np.ndim(y) == 2 or x.shape[1] != y.shape[0]:
+    if not x.ndim == y.ndim == 2 or x.shape[1] != y.shape[0] or not WIDE:
         return False
     M, N = x.shape[0], y.shape[1]
-    enough = min(M, N) >= _FEWEST and x.size * N >= _LEAST
-    return enough and WIDE and x.dtype == y.dtype and _plain(x) and _plain(y)
-
-
-def _plain(x):
-    native = x.dtype.char in "fd" and x.dtype.isnative
-    return native and x.flags.aligned and x.itemsize in x.strides
+    if min(M, N) < _FEWEST or x.size * N < _LEAST:
+        return False
+    dtype = x.dtype
+    native = dtype.char in "fd" and dtype.isnative and dtype == y.dtype
+    return native and all([z.flags.aligned and z.itemsize in z.strides for z in (x, y)])

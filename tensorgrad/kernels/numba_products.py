@@ -44,8 +44,7 @@ def _product(x, weight, bias, out):
 def linear(x, weight, bias):
     # The time is that of reading the weight. For so few rows BLAS packs it into other
     # memory first, or reads it at half the speed of this loop.
-    alike = x.dtype == weight.dtype and (bias is None or bias.dtype == x.dtype)
-    if not alike or not weight.flags.carray or not 0 < len(x) <= FEW:
+    if not 0 < len(x) <= FEW or not weight.flags.carray or not _alike(x, weight, bias):
         out = matmul(x, weight.T)
         return out if bias is None else reference.add_bias(out, bias)
     if bias is None:
@@ -53,3 +52,7 @@ def linear(x, weight, bias):
     out = np.empty((len(x), len(weight)), x.dtype)
     _product(plain(x), weight, plain(bias), out)
     return out
+
+
+def _alike(x, weight, bias):
+    return x.dtype == weight.dtype and (bias is None or bias.dtype == x.dtype)

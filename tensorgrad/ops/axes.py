@@ -56,4 +56,4 @@ def rows(x):
     """x as a matrix: (..., n) -> (all the rest, n)."""
     if x.ndim == 2:
         return x
-    return reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

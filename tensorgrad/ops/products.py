@@ -39,7 +39,8 @@ def matmul(x, y):
     Tensor([11.], dtype=float32)
     """
     try:
-        return kernel("matmul", np.asarray(x))(x, y)
+        x, y = np.asarray(x), np.asarray(y)
+        return kernel("matmul", x)(x, y)
     except ValueError:
         raise _no_product(np.shape(x), np.shape(y)) from None
 
@@ -104,8 +105,8 @@ def linear(x, weight, bias=None):
 
 
 linear.gradient(
-    x=lambda g, weight: linear(g, matrix_transpose(weight), None),
-    weight=lambda g, x: matmul(matrix_transpose(rows(g)), rows(x)),
+    x=lambda g, weight: linear(g, weight.mT, None),
+    weight=lambda g, x: matmul(rows(g).mT, rows(x)),
     bias=lambda g: sum(rows(g), axis=0),
 )
 
