@@ -15,7 +15,6 @@ from ..threads import share
 from .numba_jit import (
     compiled_for,
     count,
-    exp,
     flag,
     helper,
     kept,
@@ -24,34 +23,30 @@ from .numba_jit import (
     several,
     write,
 )
-from .numba_matmul import copy_block, panels_of
+from .numba_matmul import copied, panels_of
+from .numba_memory import lent, parts, shaped
+from .numba_scores import (
+    TERMS,
+    add_mask,
+    for_scores,
+    hide,
+    multiply_mask,
+    scale_all,
+    weigh,
+    weigh_backward,
+)
 from .numba_vectors import (
     ROWS,
     columns,
     copy_line,
     dots,
-    highest,
     lanes,
-    lent,
     multiply_narrow_tile,
     multiply_tile,
-    parts,
-    shaped,
-    spread,
-    sums,
 )
 from .scratch import scratch
 
 _LEAST = 1 << 25  # products of numbers, from which on several threads gain
-_TERMS = 512  # of a sum over keys, before it is added to what came before
-
-
-@helper
-def _copied(x, memory):
-    """x in panels."""
-    panels = panels_of(memory, x.shape[1], x.shape[0])
-    copy_block(x, panels)
-    return panels
 
 
 @helper
@@ -61,8 +56,8 @@ def _combine(left, right, width, out, more):
     Of right those terms are taken that left has.
     """
     depth, across = left.shape[1], columns(out)
-    for k in range(0, max(1, depth), _TERMS):
-        terms, adds = (k, min(k + _TERMS, depth)), more or k > 0
+    for k in range(0, max(1, depth), TERMS):
+        terms, adds = (k, min(k + TERMS, depth)), more or k > 0
         for m in range(0, out.shape[0], ROWS):
             strip = m // across, m % across
             for p in range(right.shape[0]):
@@ -73,76 +68,6 @@ def _combine(left, right, width, out, more):
                     )
                 else:
                     multiply_tile(left, strip, right, p, terms, out, corner, adds)
-
-
-@helper
-def _for_scores(mask, q, k):
-    """The mask broadcast to (B, H, T, S); if it is empty, to no queries and keys."""
-    T, S = (q.shape[2], k.shape[2]) if mask.size else (0, 0)
-    return spread(lent(mask), (q.shape[0], q.shape[1], T, S))
-
-
-@helper
-def _scale(x, scale):
-    flat = x.reshape(-1)
-    for i in range(len(flat)):
-        flat[i] *= scale
-
-
-@helper
-def _add(scores, mask, memory):
-    """Add the mask (queries, keys) to scores (keys, queries)."""
-    if mask.size:
-        turned = _copied(mask.T, memory)[0]
-        for i in range(scores.shape[0]):
-            for j in range(columns(scores)):
-                scores[i, j] += turned[i, j]
-
-
-@helper
-def _multiply(scores, mask, memory):
-    """The same with a product."""
-    if mask.size:
-        turned = _copied(mask.T, memory)[0]
-        for i in range(scores.shape[0]):
-            for j in range(columns(scores)):
-                scores[i, j] *= turned[i, j]
-
-
-@helper
-def _hide(scores, limit):
-    """Hide keys: the first query sees `limit` of them, each later one a key more."""
-    for i in range(max(0, limit), scores.shape[0]):
-        for j in range(min(columns(scores), i - limit + 1)):
-            scores[i, j] = -np.inf
-
-
-@helper
-def _weigh(scores, shift, total):
-    """exp(scores - shift), where shift is the highest of a query, and their sums."""
-    highest(scores, shift)
-    for j in range(columns(scores)):  # of a query that sees nothing, the sum is 0
-        shift[j] = 0 if shift[j] == -np.inf else shift[j]
-    for i in range(scores.shape[0]):
-        for j in range(columns(scores)):
-            scores[i, j] = exp(scores[i, j] - shift[j])
-    total[:] = 0
-    for k in range(0, scores.shape[0], _TERMS):
-        sums(scores[k : k + _TERMS], total)
-
-
-@helper
-def _weigh_backward(scores, gweights, normaliser, products, scale):
-    """Scores become weights, and the weights' gradients the scores', in place.
-
-    Products are those of a query's result and its gradient: the sum over keys of each
-    weight times its gradient.
-    """
-    for i in range(scores.shape[0]):
-        for j in range(columns(scores)):
-            weight = exp(scores[i, j] - normaliser[j])
-            scores[i, j] = weight
-            gweights[i, j] = weight * (gweights[i, j] - products[j]) * scale
 
 
 @helper
@@ -172,36 +97,36 @@ class _Room(NamedTuple):
 
 
 @compiled_for(
-    *(kept(1), several(8, count), several(2, count), flag, number),
+    *(kept(1), several(len(_Room._fields), count), several(2, count), flag, number),
     *(several(3, read(4)), several(2, read(4)), write(4), write(3)),
 )
 def _attention(memory, sizes, heads, causal, scale, inputs, masks, out, normaliser):
     room = _Room(*parts(memory, sizes))
     q, k, v = lent(inputs[0]), lent(inputs[1]), lent(inputs[2])
     out, normaliser = lent(out), lent(normaliser)
-    mask, dropout = _for_scores(masks[0], q, k), _for_scores(masks[1], q, k)
+    mask, dropout = for_scores(masks[0], q, k), for_scores(masks[1], q, k)
     T, (S, E), across = q.shape[2], v.shape[2:], columns(q)
     result = shaped(room.result, (across, _whole(E, across)))
     shift, total = shaped(room.highest, (across,)), shaped(room.total, (across,))
     for n in range(heads[0], heads[1]):
         b, h = divmod(n, q.shape[1])
-        keys = _copied(k[b, h].T, room.keys)
-        values = _copied(v[b, h], room.values)
+        keys = copied(k[b, h].T, room.keys)
+        values = copied(v[b, h], room.values)
         for t in range(0, T, across):
             stop = min(t + across, T)
             limit, seen = _seen(t, stop, T, S, causal)
             if not seen:
                 out[b, h, t:stop], normaliser[b, h, t:stop] = 0, np.inf
                 continue
-            queries = _copied(q[b, h, t:stop].T, room.queries)
-            _scale(queries, scale)
+            queries = copied(q[b, h, t:stop].T, room.queries)
+            scale_all(queries, scale)
             tile = shaped(room.scores, (_whole(seen, ROWS), across))
             _combine(keys, queries, stop - t, tile, False)
             weights = panels_of(room.scores, across, seen)
-            _add(weights[0], mask[b, h, t:stop, :seen], room.mask)
-            _hide(weights[0], limit)
-            _weigh(weights[0], shift, total)
-            _multiply(weights[0], dropout[b, h, t:stop, :seen], room.mask)
+            add_mask(weights[0], mask[b, h, t:stop, :seen], room.mask)
+            hide(weights[0], limit)
+            weigh(weights[0], shift, total)
+            multiply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask)
             tile = result[: _whole(stop - t, ROWS)]
             _combine(weights, values, E, tile, False)
             for j in range(stop - t):
@@ -216,7 +141,7 @@ class _BackwardRoom(NamedTuple):
     """Memory for what the backward pass copies and computes on the way.
 
     Of q, k, v and g there are copies by columns, for scores, and by rows, for the
-    gradients of q, k and v.
+    gradients of q, k and v; of the result, by columns.
     """
 
     k_columns: Any
@@ -239,7 +164,8 @@ class _BackwardRoom(NamedTuple):
 
 
 @compiled_for(
-    *(kept(1), several(17, count), several(2, count), flag, number),
+    *(kept(1), several(len(_BackwardRoom._fields), count), several(2, count)),
+    *(flag, number),
     *(several(5, read(4)), several(2, read(4)), read(3), several(3, write(4))),
 )
 def _attention_backward(
@@ -248,7 +174,7 @@ def _attention_backward(
     room = _BackwardRoom(*parts(memory, sizes))
     g, q, k = lent(inputs[0]), lent(inputs[1]), lent(inputs[2])
     v, out, normaliser = lent(inputs[3]), lent(inputs[4]), lent(normaliser)
-    mask, dropout = _for_scores(masks[0], q, k), _for_scores(masks[1], q, k)
+    mask, dropout = for_scores(masks[0], q, k), for_scores(masks[1], q, k)
     gq, gk, gv = lent(gradients[0]), lent(gradients[1]), lent(gradients[2])
     one = q.dtype.type(1)
     (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
@@ -259,9 +185,9 @@ def _attention_backward(
     products = shaped(room.products, (across,))
     for n in range(heads[0], heads[1]):
         b, h = divmod(n, q.shape[1])
-        keys = _copied(k[b, h].T, room.k_columns)
-        values = _copied(v[b, h].T, room.v_columns)
-        key_rows = _copied(k[b, h], room.k_rows)
+        keys = copied(k[b, h].T, room.k_columns)
+        values = copied(v[b, h].T, room.v_columns)
+        key_rows = copied(k[b, h], room.k_rows)
         gk_sum[:], gv_sum[:] = 0, 0
         for t in range(0, T, across):
             stop = min(t + across, T)
@@ -270,36 +196,36 @@ def _attention_backward(
                 gq[b, h, t:stop] = 0
                 continue
             many = _whole(seen, ROWS)
-            queries = _copied(q[b, h, t:stop].T, room.q_columns)
-            _scale(queries, scale)
+            queries = copied(q[b, h, t:stop].T, room.q_columns)
+            scale_all(queries, scale)
             _combine(
                 keys, queries, stop - t, shaped(room.scores, (many, across)), False
             )
-            grads = _copied(g[b, h, t:stop].T, room.g_columns)
+            grads = copied(g[b, h, t:stop].T, room.g_columns)
             _combine(
                 values, grads, stop - t, shaped(room.gscores, (many, across)), False
             )
             weights = panels_of(room.scores, across, seen)
             gweights = panels_of(room.gscores, across, seen)
             products[:] = 0
-            dots(grads[0], _copied(out[b, h, t:stop].T, room.out_columns)[0], products)
+            dots(grads[0], copied(out[b, h, t:stop].T, room.out_columns)[0], products)
             for j in range(across):
                 shift[j] = normaliser[b, h, t + j] if t + j < T else np.inf
-            _add(weights[0], mask[b, h, t:stop, :seen], room.mask)
-            _hide(weights[0], limit)
-            _multiply(gweights[0], dropout[b, h, t:stop, :seen], room.mask)
-            _weigh_backward(weights[0], gweights[0], shift, products, scale)
-            _multiply(weights[0], dropout[b, h, t:stop, :seen], room.mask)
+            add_mask(weights[0], mask[b, h, t:stop, :seen], room.mask)
+            hide(weights[0], limit)
+            multiply_mask(gweights[0], dropout[b, h, t:stop, :seen], room.mask)
+            weigh_backward(weights[0], gweights[0], shift, products, scale)
+            multiply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask)
 
             tile = gq_tile[: _whole(stop - t, ROWS)]
             _combine(gweights, key_rows, D, tile, False)
             for j in range(stop - t):
                 copy_line(gq_tile, j, gq[b, h], t + j, one)
-            turned = _copied(gweights[0].T[: stop - t], room.turned)
-            queries = _copied(q[b, h, t:stop], room.q_rows)
+            turned = copied(gweights[0].T[: stop - t], room.turned)
+            queries = copied(q[b, h, t:stop], room.q_rows)
             _combine(turned, queries, D, gk_sum[:many], True)
-            turned = _copied(weights[0].T[: stop - t], room.turned)
-            grads = _copied(g[b, h, t:stop], room.g_rows)
+            turned = copied(weights[0].T[: stop - t], room.turned)
+            grads = copied(g[b, h, t:stop], room.g_rows)
             _combine(turned, grads, E, gv_sum[:many], True)
         for s in range(S):
             copy_line(gk_sum, s, gk[b, h], s, one)

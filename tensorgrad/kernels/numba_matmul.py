@@ -11,17 +11,15 @@ import numpy as np
 from ..threads import blas_has_one_thread
 from .numba_instructions import WIDE
 from .numba_jit import compiled_for, count, helper, kept, read, write
+from .numba_memory import lent, parts, shaped
 from .numba_vectors import (
     ROWS,
     columns,
     copy_row,
     copy_square,
     lanes,
-    lent,
     multiply_narrow_tile,
     multiply_tile,
-    parts,
-    shaped,
 )
 from .scratch import scratch
 
@@ -32,18 +30,19 @@ _DEPTH, _WIDTH = 2048, 2048  # bytes of the block that is copied, down and acros
 
 @helper
 def panels_of(memory, width, depth):
-    """As much of that memory as a copy of (depth, width) takes."""
+    """As much of that memory as a matrix (depth, width) takes."""
     across = columns(memory)
     return shaped(memory, ((width + across - 1) // across, depth, across))
 
 
 @helper
-def copy_block(x, panels):
-    """The first rows of x (K, N), into (P, depth, columns): as many as are there.
+def copied(x, memory):
+    """x (K, N) in panels (P, K, columns), the last of which ends in zeros.
 
-    The last panel ends in zeros. Rows of x are contiguous, or else columns are.
+    Rows of x are contiguous, or else columns are.
     """
-    N, (P, depth, across), side = x.shape[1], panels.shape, lanes(x)
+    panels, N, side = panels_of(memory, x.shape[1], x.shape[0]), x.shape[1], lanes(x)
+    P, depth, across = panels.shape
     if x.strides[1] == x.itemsize:
         for i in range(depth):
             for p in range(P):
@@ -55,6 +54,7 @@ def copy_block(x, panels):
                 n = p * across + j
                 for i in range(0, depth, side):
                     copy_square(x, (i, n), (depth - i, N - n), panels, (p, i, j))
+    return panels
 
 
 @helper
@@ -88,20 +88,17 @@ def _multiply_strip(strip, panels, out, corner, high, more, tile):
 def _multiply(x, y, out, memory, depth, width):
     x, y, out, height = lent(x), lent(y), lent(out), columns(out)
     sizes = depth * width, depth * height, ROWS * height
-    block, strip, tile = parts(memory, sizes)
-    (M, K), N = x.shape, y.shape[1]
+    block, strip, rest = parts(memory, sizes)
+    (M, K), N, tile = x.shape, y.shape[1], shaped(rest, (ROWS, height))
     for k in range(0, K, depth):
         deep = min(depth, K - k)
         for n in range(0, N, width):
             wide = min(width, N - n)
-            right = panels_of(block, wide, deep)
-            copy_block(y[k:, n : n + wide], right)
+            right = copied(y[k : k + deep, n : n + wide], block)
             for m in range(0, M, height):
                 high = min(height, M - m)
-                left = panels_of(strip, high, deep)
-                copy_block(x[m : m + high, k:].T, left)
-                at_edge = shaped(tile, (ROWS, height))
-                _multiply_strip(left, right, out, (m, n), high, k > 0, at_edge)
+                left = copied(x[m : m + high, k : k + deep].T, strip)
+                _multiply_strip(left, right, out, (m, n), high, k > 0, tile)
 
 
 def multiply(x, y, out):

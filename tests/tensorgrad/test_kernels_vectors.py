@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
+from tensorgrad.kernels import numba_memory
 from tensorgrad.kernels import numba_vectors as vectors
 from tensorgrad.kernels.numba_jit import compiled
 
@@ -127,7 +128,7 @@ def test_memory_is_lent_and_shaped():
 
 def test_memory_in_parts() -> None:
     memory, _ = guarded((40,), "float32")
-    first, second = vectors.parts(memory, (9, 20))
+    first, second = numba_memory.parts(memory, (9, 20))
     assert [len(first), len(second)] == [9, 20]
     found = np.zeros(4)
     read_parts(memory, found)
@@ -136,7 +137,7 @@ def test_memory_in_parts() -> None:
 
 @compiled
 def read_parts(memory, out):
-    first, second = vectors.parts(memory, (9, 20))
+    first, second = numba_memory.parts(memory, (9, 20))
     out[0], out[1], out[2], out[3] = len(first), first[8], len(second), second[19]
 
 
@@ -148,15 +149,15 @@ def test_an_array_is_spread(shape: tuple[int, ...]) -> None:
     wanted = (shape[0] if shape[0] != 1 else 2, 4, 3)
     found = np.zeros(wanted, np.float32)
     read_spread(x, found)
-    np.testing.assert_array_equal(found, vectors.spread(x, wanted))
+    np.testing.assert_array_equal(found, numba_memory.spread(x, wanted))
 
 
 @compiled
 def read_spread(x, out):
-    out[:] = vectors.spread(x, out.shape)
+    out[:] = numba_memory.spread(x, out.shape)
 
 
 @compiled
 def read(memory, out):
-    x = vectors.shaped(vectors.lent(memory), (2, 3, 4))
+    x = numba_memory.shaped(numba_memory.lent(memory), (2, 3, 4))
     out[0], out[1], out[2] = x[1, 2, 3], vectors.columns(x), vectors.lanes(x)
