@@ -127,14 +127,22 @@ def test_no_trouble_with_the_disk_stops_a_kernel(trouble, tmp_path, monkeypatch)
     assert all(file.read_bytes() != b"torn" for file in files)
 
 
-SUMS = """
+RUN = """
 import numpy as np
 import tensorgrad.kernels.numba as kernels
+from tensorgrad.kernels.numba_matmul import multiply
 x, g = np.random.default_rng(0).standard_normal((2, 384, 128)).astype(np.float32)
 out, mean, rstd = kernels.layer_norm(x, x[0], x[1], 1e-5)
 grads = kernels.layer_norm_backward(g, x, x[0], mean, rstd)
 weights = kernels.softmax(x)
-found = out, mean, rstd, *grads, weights, kernels.softmax_backward(g, weights)
+found = [out, mean, rstd, *grads, weights, kernels.softmax_backward(g, weights)]
+for left, right in (x, g.T), (x.T, g), (x[:37, :50], g[:50, :45]):
+    found.append(multiply(left, right, np.empty((len(left), right.shape[1]), x.dtype)))
+q, k, v = x.reshape(3, 2, 2, 64, 64)[..., :40, :33]
+rest = None, None, True, 0.2
+out, normaliser = kernels.attention(q, k, v, *rest)
+grads = kernels.attention_backward(q, q, k, v, out, normaliser, *rest)
+found += [out, normaliser, *grads]
 print(*[y.tobytes().hex() for y in found])
 """
 
@@ -143,7 +151,7 @@ print(*[y.tobytes().hex() for y in found])
 def test_a_kernel_from_the_disk_gives_the_bits_that_it_gave_when_compiled(tmp_path):
     settings = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     run = functools.partial(subprocess.check_output, env=settings)
-    first, second = (run([sys.executable, "-c", SUMS]) for _ in range(2))
+    first, second = (run([sys.executable, "-c", RUN]) for _ in range(2))
     assert first == second
 
 
