@@ -27,10 +27,9 @@ from .numba_matmul import copied, panels_of
 from .numba_memory import lent, parts, shaped
 from .numba_scores import (
     TERMS,
-    add_mask,
+    apply_mask,
     for_scores,
     hide,
-    multiply_mask,
     scale_all,
     weigh,
     weigh_backward,
@@ -123,10 +122,10 @@ def _attention(memory, sizes, heads, causal, scale, inputs, masks, out, normalis
             tile = shaped(room.scores, (_whole(seen, ROWS), across))
             _combine(keys, queries, stop - t, tile, False)
             weights = panels_of(room.scores, across, seen)
-            add_mask(weights[0], mask[b, h, t:stop, :seen], room.mask)
+            apply_mask(weights[0], mask[b, h, t:stop, :seen], room.mask, True)
             hide(weights[0], limit)
             weigh(weights[0], shift, total)
-            multiply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask)
+            apply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask, False)
             tile = result[: _whole(stop - t, ROWS)]
             _combine(weights, values, E, tile, False)
             for j in range(stop - t):
@@ -211,11 +210,11 @@ def _attention_backward(
             dots(grads[0], copied(out[b, h, t:stop].T, room.out_columns)[0], products)
             for j in range(across):
                 shift[j] = normaliser[b, h, t + j] if t + j < T else np.inf
-            add_mask(weights[0], mask[b, h, t:stop, :seen], room.mask)
+            apply_mask(weights[0], mask[b, h, t:stop, :seen], room.mask, True)
             hide(weights[0], limit)
-            multiply_mask(gweights[0], dropout[b, h, t:stop, :seen], room.mask)
+            apply_mask(gweights[0], dropout[b, h, t:stop, :seen], room.mask, False)
             weigh_backward(weights[0], gweights[0], shift, products, scale)
-            multiply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask)
+            apply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask, False)
 
             tile = gq_tile[: _whole(stop - t, ROWS)]
             _combine(gweights, key_rows, D, tile, False)

@@ -30,23 +30,14 @@ def scale_all(x, scale):
 
 
 @helper
-def add_mask(scores, mask, memory):
-    """Add the mask (queries, keys) to scores (keys, queries)."""
+def apply_mask(scores, mask, memory, adds):
+    """Add the mask (queries, keys) to scores (keys, queries), or multiply by it."""
     if mask.size:
         turned = copied(mask.T, memory)[0]
         for i in range(scores.shape[0]):
             for j in range(columns(scores)):
-                scores[i, j] += turned[i, j]
-
-
-@helper
-def multiply_mask(scores, mask, memory):
-    """The same with a product."""
-    if mask.size:
-        turned = copied(mask.T, memory)[0]
-        for i in range(scores.shape[0]):
-            for j in range(columns(scores)):
-                scores[i, j] *= turned[i, j]
+                x, m = scores[i, j], turned[i, j]
+                scores[i, j] = x + m if adds else x * m
 
 
 @helper
