@@ -53,7 +53,7 @@ class Slot:
 
 
 # Elements of one update: few enough for the cache, and for threads to share the work
-# evenly. Of half as many, threads would wait for each other's Python.
+# evenly. With less than half as many, threads would wait for each other's Python.
 PIECE = 1 << 18
 
 

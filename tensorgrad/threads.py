@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import Context, ContextVar, copy_context
 from itertools import pairwise
 from typing import Any
 
@@ -30,26 +30,40 @@ if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
     os.register_at_fork(after_in_child=pool.cache_clear)
 
 
+_sharing: ContextVar[bool] = ContextVar("a part of shared work", default=False)
+
+
+def _context() -> Context:
+    """The caller's, for a part of shared work."""
+    context = copy_context()
+    context.run(_sharing.set, True)
+    return context
+
+
 def share(work: Callable[[int, int], object], count: int) -> None:
     """work(first, last) for parts of range(count), in as many threads as BLAS has.
 
     Or as there are processors, where threadpoolctl is missing. Worth it for
-    milliseconds: a thread takes some 50 us to wake.
+    milliseconds: a thread takes some 50 us to wake. Shared work that shares work does
+    that alone, since it could wait for a thread that waits for it.
     """
+    if _sharing.get():
+        work(0, count)
+        return
     found = [1] if _blas_users else [blas.get_num_threads() for blas in _blas()]
     threads = max(1, min(max(found, default=processors()), count))
     ends = [count * i // threads for i in range(threads + 1)]
     *others, own = pairwise(ends)
     try:
         started = [
-            pool(threads - 1).submit(copy_context().run, work, first, last)
+            pool(threads - 1).submit(_context().run, work, first, last)
             for first, last in others
         ]
     except RuntimeError:  # the interpreter is about to end, and takes no more
         work(0, count)
         return
     try:
-        work(*own)
+        _context().run(work, *own)
     finally:
         wait(started)
     for future in started:

@@ -118,7 +118,7 @@ def _attention(memory, sizes, heads, causal, scale, inputs, masks, out, normalis
                 out[b, h, t:stop], normaliser[b, h, t:stop] = 0, np.inf
                 continue
             queries = copied(q[b, h, t:stop].T, room.queries)
-            scale_all(queries, scale)
+            scale_all(queries, q.dtype.type(scale))
             tile = shaped(room.scores, (_whole(seen, ROWS), across))
             _combine(keys, queries, stop - t, tile, False)
             weights = panels_of(room.scores, across, seen)
@@ -196,7 +196,7 @@ def _attention_backward(
                 continue
             many = _whole(seen, ROWS)
             queries = copied(q[b, h, t:stop].T, room.q_columns)
-            scale_all(queries, scale)
+            scale_all(queries, q.dtype.type(scale))
             _combine(
                 keys, queries, stop - t, shaped(room.scores, (many, across)), False
             )
@@ -213,7 +213,8 @@ def _attention_backward(
             apply_mask(weights[0], mask[b, h, t:stop, :seen], room.mask, True)
             hide(weights[0], limit)
             apply_mask(gweights[0], dropout[b, h, t:stop, :seen], room.mask, False)
-            weigh_backward(weights[0], gweights[0], shift, products, scale)
+            factor = q.dtype.type(scale)
+            weigh_backward(weights[0], gweights[0], shift, products, factor)
             apply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask, False)
 
             tile = gq_tile[: _whole(stop - t, ROWS)]
@@ -273,9 +274,7 @@ def _each_head(compute, depths, products, causal, scale, inputs, *others):
 
     def run(first, last):
         memory = scratch("attention", (sum(sizes),), q.dtype)
-        compute(
-            memory, sizes, (first, last), causal, q.dtype.type(scale), inputs, *others
-        )
+        compute(memory, sizes, (first, last), causal, float(scale), inputs, *others)
 
     if heads * products < _LEAST:
         run(0, heads)

@@ -75,7 +75,7 @@ class Code:
 
     @contextlib.contextmanager
     def each(self, start, stop, step=1):
-        """`with code.each(0, n) as i`: that is built to run for i = 0, step, ..."""
+        """What is built inside runs for i = start, start + step, ... below stop."""
         step = self.number(step)
         with cgutils.for_range_slice(self.builder, start, stop, step) as (i, _):
             yield i

@@ -57,8 +57,8 @@ def multiply_tile(strips, place, panels, p, terms, out, corner, more):
     """A tile of out from that corner on: strips[s, :, m:].T @ panels[p], or += that.
 
     (S, K, columns), of which ROWS from that place (s, m) on are taken, and
-    (P, K, columns); the rows of out are contiguous too. Each element is summed in the
-    order of k, of terms = (first, last) of those that there are.
+    (P, K, columns); the rows of out are contiguous too. Each element is the sum over
+    k = terms[0], ..., terms[1] - 1, in that order.
     """
     _multiply(strips, place, panels, p, terms, out, corner, more, columns(out))
 

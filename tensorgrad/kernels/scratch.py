@@ -26,6 +26,6 @@ def _aligned(size):
     """Bytes that are whole lines of the cache, and so whole numbers of any dtype."""
     whole = (size + 63) // 64 * 64
     memory = np.empty(whole + 64, np.uint8)
-    memory.fill(0)  # a page that nobody wrote to has no place, and no copy in a cache
+    memory.fill(0)  # to ask ahead for a page never written to is as slow each time
     start = -memory.ctypes.data % 64
     return memory[start : start + whole]

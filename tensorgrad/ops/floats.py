@@ -16,7 +16,7 @@ def fast(name, x):
 def promoted(*xs):
     """The arrays in their common dtype: a kernel knows one."""
     first = xs[0].dtype
-    if all([x is None or x.dtype is first for x in xs]):  # dtypes are rarely copied
+    if first.isnative and all([x is None or x.dtype is first for x in xs]):
         return xs
     dtype = np.result_type(*[x for x in xs if x is not None])
     return [x if x is None else x.astype(dtype, copy=False) for x in xs]

@@ -57,6 +57,19 @@ def test_shared_work_has_the_callers_context(monkeypatch: Any) -> None:
         assert seen == [np.geterr()] * 2
 
 
+def test_shared_work_that_shares_work_does_it_alone(monkeypatch: Any) -> None:
+    monkeypatch.setattr(threads, "_blas", lambda: [Blas(2)])
+    seen: list[tuple[int, int]] = []
+
+    def work(first: int, last: int) -> None:
+        threads.share(lambda *part: seen.append(part), 4)
+
+    for _ in range(2):
+        seen.clear()
+        threads.share(work, 2)
+        assert seen == [(0, 4), (0, 4)]
+
+
 def test_at_the_interpreters_end_work_is_not_shared(monkeypatch: Any) -> None:
     def refuse(*_: Any) -> None:
         raise RuntimeError("cannot schedule new futures after shutdown")

@@ -320,3 +320,9 @@ def test_a_recorded_maximum_has_the_gradient_of_an_ordinary_one(
         (plain,) = tg.grad(out, [x], g, retain_graph=True)
         (recorded,) = tg.grad(out, [x], g, create_graph=True)
         np.testing.assert_array_equal(recorded.data, plain.data)
+
+
+def test_foreign_byte_order_ends_here() -> None:
+    foreign = np.dtype(">f4")  # one object, as of arrays from one file
+    x, weight = np.ones((2, 3, 9, 8), foreign), np.ones((4, 3, 3, 3), foreign)
+    assert tg.conv2d(Tensor(x), Tensor(weight)).dtype.isnative

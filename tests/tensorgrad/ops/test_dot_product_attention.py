@@ -48,3 +48,10 @@ def test_a_scale_of_zero_weighs_all_keys_alike() -> None:
     mean = np.broadcast_to(v.mean(axis=-2, keepdims=True), found.shape)
     np.testing.assert_allclose(found, mean)
     assert_gradients(lambda *xs: tg.attention(*xs, scale=0.0), *QKV, order=2)
+
+
+def test_a_scale_beyond_the_dtype_is_infinite_and_warns_of_nothing() -> None:
+    x = np.ones((2, 3, 200, 32), np.float32)  # enough for a compiled kernel
+    with np.errstate(all="raise"):
+        out = tg.attention(x, x, x, scale=1e300)
+    assert np.isnan(out).all()
