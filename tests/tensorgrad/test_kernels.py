@@ -252,6 +252,15 @@ def test_linear(make, rows, shape):
             assert_agree("linear", x, weight.astype(np.float64), bias)  # of two dtypes
 
 
+@needs_numba
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
+def test_linear_of_few_rows(rows):
+    rng = np.random.default_rng(0)
+    x, weight, bias = (rng.standard_normal(s) for s in [(rows, 7), (30, 7), 30])
+    for b in None, bias:
+        assert_agree("linear", x, weight, b)
+
+
 batches = st.sampled_from(
     [(0, 2), (1, 1), (7, 3), (3, 2, 5), (2, 3, 4, 6), (2, 1, 70), (2, 3, 0), (2, 0, 3)]
 )

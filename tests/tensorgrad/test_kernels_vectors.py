@@ -7,9 +7,10 @@ import pytest
 
 pytest.importorskip("numba")
 
+from numba import njit
+
 from tensorgrad.kernels import numba_memory
 from tensorgrad.kernels import numba_vectors as vectors
-from tensorgrad.kernels.numba_jit import compiled
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled"
@@ -35,7 +36,7 @@ def assert_as_defined(name, *args):
     exec(f"def call({names}):\n    function({names})", scope)
     found, kept = zip(*map(copied, args), strict=True)
     expected, others = zip(*map(copied, args), strict=True)
-    compiled(scope["call"])(*found)
+    njit(scope["call"])(*found)
     function(*expected)
     for one, other in zip(kept, others, strict=True):
         if one is not None:
@@ -89,7 +90,7 @@ def test_a_square_is_turned_and_filled_up_with_zeros(dtype):
             np.testing.assert_array_equal(found, expected)
 
 
-@compiled
+@njit  # anew each time: kernels come from the disk
 def turned(x, place, counts, panels, corner):
     vectors.copy_square(x, place, counts, panels, corner)
 
@@ -135,7 +136,7 @@ def test_memory_in_parts() -> None:
     assert found.tolist() == [len(first), first[8], len(second), second[19]]
 
 
-@compiled
+@njit  # anew each time: kernels come from the disk
 def read_parts(memory, out):
     first, second = numba_memory.parts(memory, (9, 20))
     out[0], out[1], out[2], out[3] = len(first), first[8], len(second), second[19]
@@ -152,12 +153,12 @@ def test_an_array_is_spread(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(found, numba_memory.spread(x, wanted))
 
 
-@compiled
+@njit  # anew each time: kernels come from the disk
 def read_spread(x, out):
     out[:] = numba_memory.spread(x, out.shape)
 
 
-@compiled
+@njit  # anew each time: kernels come from the disk
 def read(memory, out):
     x = numba_memory.shaped(numba_memory.lent(memory), (2, 3, 4))
     out[0], out[1], out[2] = x[1, 2, 3], vectors.columns(x), vectors.lanes(x)
