@@ -175,7 +175,7 @@ def _attention_backward(
     v, out, normaliser = lent(inputs[3]), lent(inputs[4]), lent(normaliser)
     mask, dropout = for_scores(masks[0], q, k), for_scores(masks[1], q, k)
     gq, gk, gv = lent(gradients[0]), lent(gradients[1]), lent(gradients[2])
-    one = q.dtype.type(1)
+    one, factor = q.dtype.type(1), q.dtype.type(scale)
     (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
     whole, deep, wide = _whole(S, across), _whole(D, across), _whole(E, across)
     gq_tile = shaped(room.gq, (across, deep))
@@ -196,7 +196,7 @@ def _attention_backward(
                 continue
             many = _whole(seen, ROWS)
             queries = copied(q[b, h, t:stop].T, room.q_columns)
-            scale_all(queries, q.dtype.type(scale))
+            scale_all(queries, factor)
             _combine(
                 keys, queries, stop - t, shaped(room.scores, (many, across)), False
             )
@@ -213,7 +213,6 @@ def _attention_backward(
             apply_mask(weights[0], mask[b, h, t:stop, :seen], room.mask, True)
             hide(weights[0], limit)
             apply_mask(gweights[0], dropout[b, h, t:stop, :seen], room.mask, False)
-            factor = q.dtype.type(scale)
             weigh_backward(weights[0], gweights[0], shift, products, factor)
             apply_mask(weights[0], dropout[b, h, t:stop, :seen], room.mask, False)
 
