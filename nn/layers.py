@@ -15,11 +15,13 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
+from tensorgrad.functional.randomness import own
 from tensorgrad.graph import wrap
+from tensorgrad.kernels import kernel
 
 from . import init
 from .module import Module, Parameter
-from .parts import random_bits
+from .parts import first_row
 from .state import hold
 
 Rng = np.random.Generator | int | None
@@ -178,9 +180,11 @@ class Dropout(Module):
         """What x is multiplied by; None where nothing is dropped."""
         if not self.training or self.p == 0:
             return None
-        kept = random_bits(self.rng, shape) >= round(self.p * (1 << 32))
-        mask = kept.astype(dtype)
-        mask *= 1 / (1 - self.p) if self.p < 1 else 0.0
+        # one draw: the rest follows from it and from places in the batch
+        seed = own(self.rng).integers(1 << 64, dtype=np.uint64)
+        mask = np.empty(shape, dtype)
+        rows = mask.reshape(shape[0] if shape else 1, math.prod(shape[1:]))
+        kernel("dropout_mask", mask)(rows, self.p, seed, first_row(len(rows)))
         return wrap(mask)  # a Tensor: a graph may keep it without a copy
 
     def extra_repr(self) -> str:

@@ -1,14 +1,13 @@
 """A batch in parts, whose forward and backward passes run at once, each in a thread.
 
 Sums of losses make that exact: the gradients of the parts add up to the batch's.
-A random mask is that of the whole batch, of which each part draws its own rows. So a
+A random mask is that of the whole batch, of which each part makes its own rows. So a
 step is the same to rounding however many threads there are, and a fixed number
 repeats it to the last bit.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import tensorgrad as tg
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
-from tensorgrad.functional.randomness import copies, draw_from, own
+from tensorgrad.functional.randomness import Copies, draw_from
 from tensorgrad.threads import can_limit_blas, processors
 
 if TYPE_CHECKING:
@@ -47,7 +45,6 @@ class Rows:
 
     start: int
     stop: int
-    of: int
 
 
 _rows: ContextVar[Rows | None] = ContextVar("the rows of this part", default=None)
@@ -67,7 +64,7 @@ def backward_in_parts(
     """
     parts = split(batch, threads)
     # a replay of a checkpoint rewinds them: each part has its own
-    of_part = [copies(rngs) for _ in parts] if len(parts) > 1 else [{}]
+    of_part = [Copies(rngs if len(parts) > 1 else ()) for _ in parts]
 
     def losses(i: int) -> tuple[Tensor, int]:
         rows, part = parts[i]
@@ -78,29 +75,14 @@ def backward_in_parts(
     found: list[tuple[Tensor, int]] = tg.backward_each(
         losses, range(len(parts)), threads=len(parts)
     )
-    for rng in rngs if len(parts) > 1 else ():
-        rng.bit_generator.state = of_part[0][id(rng)].bit_generator.state
+    of_part[0].put_back()  # all parts have drawn the same
     return found
 
 
-def random_bits(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint32]:
-    """Uniform numbers of 32 bits; in a part, its rows of the whole batch's."""
-    rng, rows = own(rng), _rows.get()
-    count = shape[0] if shape else 1
-    if rows is None or count != rows.stop - rows.start:
-        rows = Rows(0, count, count)
-    size = math.prod(shape[1:])
-    if type(rng.bit_generator).__name__ not in ("PCG64", "PCG64DXSM"):
-        whole = rng.integers(0, 1 << 32, (rows.of, size), np.uint32)
-        return whole[rows.start : rows.stop].reshape(shape)
-    # 64 bits at a time, since only these may be skipped, and since other threads wait
-    # for a Generator's own methods: they keep the interpreter's lock
-    bits: Any = rng.bit_generator
-    words = -(-size // 2)  # of a row
-    bits.advance(rows.start * words)
-    raw = bits.random_raw(count * words).reshape(count, words)
-    bits.advance((rows.of - rows.stop) * words)
-    return raw.view(np.uint32)[:, :size].reshape(shape)
+def first_row(count: int) -> int:
+    """Where in the whole batch the first of so many rows is, those of this part."""
+    rows = _rows.get()
+    return rows.start if rows and rows.stop - rows.start == count else 0
 
 
 def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:
@@ -117,7 +99,7 @@ def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:
         return [(None, batch)]
     ends = np.linspace(0, B, n + 1).astype(int).tolist()
     pairs = pairwise(ends)
-    return [(Rows(*pair, B), _cut(batch, slice(*pair))) for pair in pairs]
+    return [(Rows(*pair), _cut(batch, slice(*pair))) for pair in pairs]
 
 
 def _cut(batch: Any, rows: slice) -> Any:

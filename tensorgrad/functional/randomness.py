@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import (
     CodeType,
     FunctionType,
-    MappingProxyType,
     MethodType,
     ModuleType,
 )
@@ -93,24 +92,38 @@ def closed_over(f: FunctionType) -> Iterator[Any]:
             continue
 
 
-_copies: ContextVar[Mapping[int, np.random.Generator]] = ContextVar(
-    "the copies to draw from", default=MappingProxyType({})
-)
+class Copies:
+    """Generators of which each is copied when it is first drawn from."""
+
+    def __init__(self, rngs: Iterable[np.random.Generator] = ()) -> None:
+        self.rngs = {id(rng): rng for rng in rngs}
+        self.drawn: dict[int, np.random.Generator] = {}
+
+    def of(self, rng: np.random.Generator) -> np.random.Generator:
+        """The copy of rng; rng itself if it is none of them."""
+        found = self.drawn.get(id(rng), rng)
+        if found is rng and id(rng) in self.rngs:
+            found = self.drawn[id(rng)] = copy.deepcopy(rng)
+        return found
+
+    def put_back(self) -> None:
+        """Set each to where its copy is."""
+        for i, rng in self.drawn.items():
+            self.rngs[i].bit_generator.state = rng.bit_generator.state
 
 
-def copies(rngs: Iterable[np.random.Generator]) -> dict[int, np.random.Generator]:
-    """A copy of each, by the id of the original."""
-    return {id(rng): copy.deepcopy(rng) for rng in rngs}
+_copies: ContextVar[Copies | None] = ContextVar("what to draw from", default=None)
 
 
-def draw_from(those: Mapping[int, np.random.Generator]) -> None:
+def draw_from(those: Copies) -> None:
     """Let `own` give these, in this context: threads that share a Generator race."""
     _copies.set(those)
 
 
 def own(rng: np.random.Generator) -> np.random.Generator:
     """What to draw from in the place of rng, here and now."""
-    return _copies.get().get(id(rng), rng)
+    copies = _copies.get()
+    return rng if copies is None else copies.of(rng)
 
 
 def states(rngs: Iterable[np.random.Generator]) -> list[State]:

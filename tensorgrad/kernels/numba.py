@@ -25,6 +25,7 @@ from .numba_norms import (
     rms_norm_backward,
 )
 from .numba_products import linear
+from .numba_random import dropout_mask
 from .numba_rows import (
     log_softmax,
     log_softmax_backward,
@@ -52,6 +53,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_backward",
     "cumsum",
+    "dropout_mask",
     "erf",
     "fold",
     "gelu_erf",

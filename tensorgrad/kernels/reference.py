@@ -19,6 +19,7 @@ from .reference_norms import (
     rms_norm,
     rms_norm_backward,
 )
+from .reference_random import dropout_mask
 from .reference_scan import cumsum
 from .reference_sums import ones, row_mean, row_sum, sum_rows
 from .reference_windows import (
@@ -37,6 +38,7 @@ __all__ = [
     "conv2d",
     "conv2d_backward",
     "cumsum",
+    "dropout_mask",
     "erf",
     "fold",
     "layer_norm",

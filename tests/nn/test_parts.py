@@ -10,7 +10,7 @@ from hypothesis import given
 
 import tensorgrad as tg
 from nn import BatchNorm1d, Dropout, Linear, Module, MultiHeadAttention, Sequential
-from nn.parts import Threads, backward_in_parts, random_bits, split, threads_for
+from nn.parts import Threads, backward_in_parts, split, threads_for
 from nn.replay import generators
 from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError
@@ -37,8 +37,8 @@ def test_the_parts_are_the_batch(n: int, B: int) -> None:
             continue
         firsts = [np.asarray(first(part)) for _, part in parts]
         np.testing.assert_array_equal(np.concatenate(firsts), x)
-        assert [(r.start, r.stop, r.of) for r, _ in parts if r] == [
-            (int(p[0, 0]) // 3, int(p[-1, 0]) // 3 + 1, B) for p in firsts
+        assert [(r.start, r.stop) for r, _ in parts if r] == [
+            (int(p[0, 0]) // 3, int(p[-1, 0]) // 3 + 1) for p in firsts
         ]
 
 
@@ -110,31 +110,32 @@ GENERATORS = [
 
 @pytest.mark.parametrize("kind", GENERATORS)
 @given(st.integers(1, 9), st.integers(0, 5), st.integers(1, 4))
-def test_the_parts_random_bits_are_the_batchs(
-    kind: Any, B: int, size: int, n: int
-) -> None:
-    x, whole = np.zeros((B, 1)), np.random.Generator(kind(0))
-    expected, found = random_bits(whole, (B, size)), []
-    rng = np.random.Generator(kind(0))
+def test_the_parts_masks_are_the_batchs(kind: Any, B: int, size: int, n: int) -> None:
+    x, found = np.zeros((B, size)), []
+    whole, rng = np.random.Generator(kind(0)), np.random.Generator(kind(0))
+    expected = [Dropout(0.5, rng=whole)(x + 1) for _ in range(2)]
 
     def losses(part: Any) -> Any:
-        found.append(random_bits(rng, (len(part), size)))
+        found.append([Dropout(0.5, rng=rng)(part[0] + 1) for _ in range(2)])
         return Tensor(0.0, requires_grad=True), 1
 
     # one after the other, so that they are found in order
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tensorgrad.parallel._inside", ContextVar("a", default=True))
-        backward_in_parts(losses, x, Threads(n), [rng])
-    np.testing.assert_array_equal(np.concatenate(found), expected)
+        backward_in_parts(losses, (x, np.zeros((B, 1))), Threads(n), [rng])
+    for parts, mask in zip(zip(*found, strict=True), expected, strict=True):
+        np.testing.assert_array_equal(np.concatenate([p.data for p in parts]), mask)
     assert rng.random() == whole.random()
 
 
-@pytest.mark.parametrize("kind", GENERATORS)
-def test_all_bits_are_random(kind: Any) -> None:
-    bits = random_bits(np.random.Generator(kind(0)), (100, 300))
-    ones = [np.count_nonzero(bits >> i & 1) / bits.size for i in range(32)]
-    np.testing.assert_allclose(ones, 0.5, atol=0.015)  # five standard deviations
-    assert len(np.unique(bits)) > 0.999 * bits.size
+def test_a_generator_that_nobody_draws_from_stays_as_it_is() -> None:
+    used, unused = np.random.default_rng(0), np.random.default_rng(0)
+
+    def losses(part: Any) -> Any:
+        return Dropout(0.5, rng=used)(Tensor(part, requires_grad=True)).sum(), 1
+
+    backward_in_parts(losses, X, Threads(2), [used, unused])
+    assert unused.random() == np.random.default_rng(0).random() != used.random()
 
 
 def test_a_batch_norm_keeps_the_batch_whole() -> None:

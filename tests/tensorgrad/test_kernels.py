@@ -30,7 +30,7 @@ NAMES = [
     *("scatter_add_rows", "adamw", "sum_rows", "rms_norm", "rms_norm_backward"),
     *("batch_norm", "batch_norm_backward", "channel_moments", "fold", "where"),
     *("linear", "matmul", "relu", "sigmoid", "hypot", "cumsum"),
-    *("conv2d", "conv2d_backward", "max_pool2d_backward"),
+    *("conv2d", "conv2d_backward", "max_pool2d_backward", "dropout_mask"),
 ]
 
 
@@ -530,6 +530,21 @@ def test_adamw_writes_into_arrays_of_any_layout(layout):
     reference.adamw(*plain, 1e-2, 0.9, 0.99, 1e-8, 0.1, 3)
     assert not arrays[0].flags.c_contiguous
     assert_same(tuple(arrays), tuple(plain))
+
+
+@needs_numba
+@given(
+    st.sampled_from(["float32", "float64"]),
+    st.tuples(st.integers(0, 5), st.integers(0, 40)),
+    st.floats(0, 1),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**40),
+)
+def test_dropout_mask(dtype, shape, p, seed, row):
+    plain, fast = np.full(shape, np.nan, dtype), np.full(shape, np.nan, dtype)
+    reference.dropout_mask(plain, p, seed, row)
+    compiled().dropout_mask(fast, p, seed, row)
+    np.testing.assert_array_equal(fast, plain)
 
 
 @pytest.mark.parametrize("target", [-1, 3])

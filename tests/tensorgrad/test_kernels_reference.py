@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorgrad.kernels import reference
+from tensorgrad.kernels.reference_random import random_words
 
 
 def normal(*shape, seed=0):
@@ -226,6 +227,40 @@ def test_reference_adamw_is_pytorch():
         optimiser.step()
         reference.adamw(ours, 2 * g, m, v, 1e-2, *betas, 1e-8, decay, step, 0.5)
     np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-14)
+
+
+def test_random_words_are_splitmix64():
+    """The published implementation's first numbers from 1234567."""
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    expected += [4593380528125082431, 16408922859458223821]
+    assert random_words(1234567, 0, 5).tolist() == expected
+    assert random_words(1234567, 3, 2).tolist() == expected[3:]
+
+
+def test_all_bits_of_random_words_are_random():
+    words = random_words(0, 0, 30_000)
+    ones = [np.count_nonzero(words >> i & 1) / words.size for i in range(64)]
+    np.testing.assert_allclose(ones, 0.5, atol=0.015)  # five standard deviations
+    assert len(np.unique(words)) == words.size
+
+
+@given(st.integers(1, 6), st.integers(0, 9), st.integers(0, 2**64 - 1))
+def test_rows_of_a_dropout_mask_can_be_made_alone(rows, n, seed):
+    whole = np.empty((rows, n))
+    reference.dropout_mask(whole, 0.5, seed, 7)
+    for i, row in enumerate(whole):
+        alone = np.empty((1, n))
+        reference.dropout_mask(alone, 0.5, seed, 7 + i)
+        np.testing.assert_array_equal(alone[0], row)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.25, 0.9, 1.0])
+def test_a_dropout_mask_has_a_mean_of_one(p):
+    mask = np.empty((300, 101), np.float16)
+    reference.dropout_mask(mask, p, 5, 0)
+    dropped = np.count_nonzero(mask == 0) / mask.size
+    assert abs(dropped - p) <= 5 * math.sqrt(p * (1 - p) / mask.size)
+    assert {*np.unique(mask)} <= {0, np.float16(1 / (1 - p) if p < 1 else 0)}
 
 
 @pytest.mark.parametrize(
