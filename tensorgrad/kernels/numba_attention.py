@@ -63,10 +63,10 @@ def _combine(left, right, width, out, more):
                 corner = m, p * across
                 if width - corner[1] <= lanes(out):
                     multiply_narrow_tile(
-                        left, strip, right, p, terms, out, corner, adds
+                        left, strip, right, p, terms, out, corner, out, adds
                     )
                 else:
-                    multiply_tile(left, strip, right, p, terms, out, corner, adds)
+                    multiply_tile(left, strip, right, p, terms, out, corner, out, adds)
 
 
 @helper

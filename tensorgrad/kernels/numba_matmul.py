@@ -9,9 +9,10 @@ cache, as most have in a training step, take little longer than those that are t
 import numpy as np
 
 from ..threads import blas_has_one_thread
+from . import reference
 from .numba_instructions import WIDE
-from .numba_jit import compiled_for, count, helper, kept, read, write
-from .numba_memory import lent, parts, shaped
+from .numba_jit import compiled_for, count, flag, helper, kept, read, write
+from .numba_memory import lent, parts, shaped, spread
 from .numba_vectors import (
     ROWS,
     columns,
@@ -58,35 +59,36 @@ def copied(x, memory):
 
 
 @helper
-def _multiply_edge(strip, m, panels, p, out, corner, more, tile):
+def _multiply_edge(strip, m, panels, p, out, corner, base, more, tile):
     """The tile at an edge of out."""
-    terms = 0, strip.shape[1]
+    terms, here = (0, strip.shape[1]), (0, 0)
     if out.shape[1] - corner[1] <= lanes(out):
-        multiply_narrow_tile(strip, (0, m), panels, p, terms, tile, (0, 0), False)
+        multiply_narrow_tile(strip, (0, m), panels, p, terms, tile, here, tile, False)
     else:
-        multiply_tile(strip, (0, m), panels, p, terms, tile, (0, 0), False)
+        multiply_tile(strip, (0, m), panels, p, terms, tile, here, tile, False)
     for m in range(min(ROWS, out.shape[0] - corner[0])):
         for n in range(min(tile.shape[1], out.shape[1] - corner[1])):
             i, j = corner[0] + m, corner[1] + n
-            out[i, j] = out[i, j] + tile[m, n] if more else tile[m, n]
+            out[i, j] = base[i, j] + tile[m, n] if more else tile[m, n]
 
 
 @helper
-def _multiply_strip(strip, panels, out, corner, high, more, tile):
-    """So many rows of out, from a corner on: strip.T @ panels, or += that."""
+def _multiply_strip(strip, panels, out, corner, base, more, high, tile):
+    """So many rows of out, from a corner on: strip.T @ panels, or base + that."""
     terms = 0, strip.shape[1]
     for m in range(0, high, ROWS):
         for p in range(panels.shape[0]):
             i, j = corner[0] + m, corner[1] + p * columns(out)
             if i + ROWS <= out.shape[0] and j + columns(out) <= out.shape[1]:
-                multiply_tile(strip, (0, m), panels, p, terms, out, (i, j), more)
+                multiply_tile(strip, (0, m), panels, p, terms, out, (i, j), base, more)
             else:
-                _multiply_edge(strip, m, panels, p, out, (i, j), more, tile)
+                _multiply_edge(strip, m, panels, p, out, (i, j), base, more, tile)
 
 
-@compiled_for(read(2), read(2), write(2), kept(1), count, count)
-def _multiply(x, y, out, memory, depth, width):
+@compiled_for(read(2), read(2), read(2), flag, write(2), kept(1), count, count)
+def _multiply(x, y, bias, biased, out, memory, depth, width):
     x, y, out, height = lent(x), lent(y), lent(out), columns(out)
+    bias = spread(lent(bias), out.shape)
     sizes = depth * width, depth * height, ROWS * height
     block, strip, rest = parts(memory, sizes)
     (M, K), N, tile = x.shape, y.shape[1], shaped(rest, (ROWS, height))
@@ -98,31 +100,39 @@ def _multiply(x, y, out, memory, depth, width):
             for m in range(0, M, height):
                 high = min(height, M - m)
                 left = copied(x[m : m + high, k : k + deep].T, strip)
-                _multiply_strip(left, right, out, (m, n), high, k > 0, tile)
+                base, more = (out, True) if k > 0 else (bias, biased)
+                _multiply_strip(left, right, out, (m, n), base, more, high, tile)
 
 
-def multiply(x, y, out):
-    """out = x @ y, of (M, K) and (K, N) with K > 0; rows of out are contiguous.
+def multiply(x, y, out, bias=None):
+    """out = x @ y + bias, of (M, K) and (K, N) with K > 0; rows of out are contiguous.
 
-    And so are rows or columns of x, and of y.
+    And so are rows or columns of x, and of y, and the bias.
     """
     K, across = x.shape[1], columns(out)
     width = _WIDTH // (out.itemsize * across) * across
     pieces = -(-K * out.itemsize // _DEPTH)
     depth = -(-K // (pieces * across)) * across  # so that all are about as deep
     size = depth * width + depth * across + ROWS * across
-    _multiply(x, y, out, scratch("matmul", (size,), out.dtype), depth, width)
+    memory = scratch("matmul", (size,), out.dtype)
+    biased = bias is not None
+    bias = bias[None] if biased else memory[None, :1]  # any number, which nobody reads
+    _multiply(x, y, bias, biased, out, memory, depth, width)
     return out
 
 
-def matmul(x, y):
-    """x @ y; of two matrices without BLAS, where BLAS has one thread.
+def matmul(x, y, bias=None):
+    """x @ y, or x @ y + bias; of two matrices without BLAS, where BLAS has one thread.
 
     Of more threads BLAS makes more: its own wait for the next product without sleep.
     """
     if blas_has_one_thread() and _worthwhile(x, y):
-        return multiply(x, y, np.empty((x.shape[0], y.shape[1]), x.dtype))
-    return np.matmul(x, y)
+        out = np.empty((x.shape[0], y.shape[1]), x.dtype)
+        if bias is None or (bias.dtype == x.dtype and bias.flags.carray):
+            return multiply(x, y, out, bias)
+        return reference.add_bias(multiply(x, y, out), bias)
+    out = np.matmul(x, y)
+    return out if bias is None else reference.add_bias(out, bias)
 
 
 def _worthwhile(x, y):

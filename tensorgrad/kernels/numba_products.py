@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from . import reference
 from .numba_jit import compiled, plain, reduction
 from .numba_matmul import matmul
 
@@ -45,8 +44,7 @@ def linear(x, weight, bias):
     # The time is that of reading the weight. For so few rows BLAS packs it into other
     # memory first, or reads it at half the speed of this loop.
     if not 0 < len(x) <= FEW or not weight.flags.carray or not _alike(x, weight, bias):
-        out = matmul(x, weight.T)
-        return out if bias is None else reference.add_bias(out, bias)
+        return matmul(x, weight.T, bias)
     if bias is None:
         bias = np.zeros(len(weight), x.dtype)
     out = np.empty((len(x), len(weight)), x.dtype)

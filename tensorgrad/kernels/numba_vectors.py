@@ -53,26 +53,26 @@ def _build_columns(context, *args):
 # --- tiles
 
 
-def multiply_tile(strips, place, panels, p, terms, out, corner, more):
-    """A tile of out from that corner on: strips[s, :, m:].T @ panels[p], or += that.
+def multiply_tile(strips, place, panels, p, terms, out, corner, base, more):
+    """A tile of out, from that corner on: strips[s, :, m:].T @ panels[p], or base + it.
 
     (S, K, columns), of which ROWS from that place (s, m) on are taken, and
-    (P, K, columns); the rows of out are contiguous too. Each element is the sum over
-    k = terms[0], ..., terms[1] - 1, in that order.
+    (P, K, columns); the rows of out and of base are contiguous too. Each element is the
+    sum over k = terms[0], ..., terms[1] - 1, in that order, then with base's.
     """
-    _multiply(strips, place, panels, p, terms, out, corner, more, columns(out))
+    _multiply(strips, place, panels, p, terms, out, corner, base, more, columns(out))
 
 
-def multiply_narrow_tile(strips, place, panels, p, terms, out, corner, more):
+def multiply_narrow_tile(strips, place, panels, p, terms, out, corner, base, more):
     """The same of the first vector of each row alone."""
-    _multiply(strips, place, panels, p, terms, out, corner, more, lanes(out))
+    _multiply(strips, place, panels, p, terms, out, corner, base, more, lanes(out))
 
 
-def _multiply(strips, place, panels, p, terms, out, corner, more, width):
+def _multiply(strips, place, panels, p, terms, out, corner, base, more, width):
     (s, m), (i, j), some = place, corner, slice(*terms)
     product = strips[s, some, m : m + ROWS].T @ panels[p, some, :width]
-    tile = out[i : i + ROWS, j : j + width]
-    tile[:] = tile + product if more else product
+    tile = slice(i, i + ROWS), slice(j, j + width)
+    out[tile] = base[tile] + product if more else product
 
 
 @instructions_of(multiply_tile)
@@ -85,10 +85,10 @@ def _build_multiply_narrow_tile(code, *args):
     _build_tile(code, 1, *args)
 
 
-def _build_tile(code, across, strips, place, panels, p, terms, out, corner, more):
+def _build_tile(code, across, strips, place, panels, p, terms, out, corner, base, more):
     builder, (s, m), (i, j) = code.builder, place, corner
-    rows = [out.at(code.sum(i, r), j) for r in range(ROWS)]
-    tile = [(row, v) for row in rows for v in range(across)]
+    rows = [code.sum(i, r) for r in range(ROWS)]
+    tile = [(out.at(row, j), v) for row in rows for v in range(across)]
     for where in tile:
         code.will_write(*where)
     totals = [code.variable() for _ in tile]
@@ -101,8 +101,9 @@ def _build_tile(code, across, strips, place, panels, p, terms, out, corner, more
                     code.multiply_add(one, factor, builder.load(total)), total
                 )
     with builder.if_then(more):
-        for total, where in zip(totals, tile, strict=True):
-            builder.store(builder.fadd(builder.load(total), code.load(*where)), total)
+        bases = [(base.at(row, j), v) for row in rows for v in range(across)]
+        for total, where in zip(totals, bases, strict=True):
+            builder.store(builder.fadd(code.load(*where), builder.load(total)), total)
     for total, where in zip(totals, tile, strict=True):
         code.store(builder.load(total), *where)
 

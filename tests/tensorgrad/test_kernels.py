@@ -193,6 +193,10 @@ def test_products_in_tiles(make, M, K, N):
         expected = x @ y
     found = multiply(x, y, np.empty((M, N), make.dtype))
     assert_same(found, expected)
+    bias = np.array(make(N))
+    biased = multiply(x, y, np.empty((M, N), make.dtype), bias)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(biased, found + bias)
     # an element is its row and column alone, whatever lies beside them
     rows, columns = (make.rng.permutation(n)[: n // 2 + 1] for n in (M, N))
     some = np.empty((len(rows), len(columns)), make.dtype)
@@ -207,8 +211,11 @@ def test_products_of_more_than_a_block_in_tiles(dtype):
 
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((9, 1100)), rng.standard_normal((1100, 600))
-    found = multiply(x.astype(dtype), y.astype(dtype), np.empty((9, 600), dtype))
-    np.testing.assert_allclose(found, x @ y, rtol=0, atol=100 * TOLERANCE[dtype])
+    for bias in None, rng.standard_normal(600).astype(dtype):
+        out = np.empty((9, 600), dtype)
+        found = multiply(x.astype(dtype), y.astype(dtype), out, bias)
+        expected = x @ y + (0 if bias is None else bias)
+        np.testing.assert_allclose(found, expected, 0, 100 * TOLERANCE[dtype])
 
 
 @needs_numba
@@ -225,7 +232,8 @@ def test_large_products_are_in_tiles_where_blas_has_one_thread(monkeypatch):
     for single in False, True:
         monkeypatch.setattr(numba_matmul, "blas_has_one_thread", lambda one=single: one)
         assert_agree("matmul", x, y.T)
-        assert_agree("linear", x, y, y[0])
+        for bias in y[0], y[:, 0], y[0].astype(np.float64):
+            assert_agree("linear", x, y, bias)
         assert bool(seen) == single
     count = len(seen)
     others = (

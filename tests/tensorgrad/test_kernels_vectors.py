@@ -1,6 +1,7 @@
 """Vector instructions: they do what their definitions do, and write nowhere else."""
 
 import os
+from itertools import product
 
 import numpy as np
 import pytest
@@ -60,8 +61,9 @@ def test_a_tile_of_a_product(dtype, more, name, terms):
     across, rows = vectors.columns(np.empty(0, dtype)), vectors.ROWS
     strips, panels = (guarded((2, 5, across), dtype)[0] for _ in range(2))
     out, _ = guarded((2 * rows + 1, 2 * across + 3), dtype)
-    for m in 0, across - rows:
-        args = strips, (1, m), panels, 1, terms, out, (rows, 2), more
+    row = np.broadcast_to(guarded((1, out.shape[1]), dtype)[0], out.shape)
+    for m, base in product((0, across - rows), (out, row)):
+        args = strips, (1, m), panels, 1, terms, out, (rows, 2), base, more
         assert_as_defined(name, *args)
 
 
