@@ -102,7 +102,7 @@ def general(op: Op) -> Callable[..., Any]:
     n = -1 if op.variadic else len(op.inputs)
 
     def call(*inputs: Any, **settings: Any) -> Any:
-        if len(inputs) != n or (settings and op.optional):
+        if len(inputs) != n or (op.optional and not op.optional.isdisjoint(settings)):
             inputs = bind(op, inputs, settings)
         for x in inputs:
             if isinstance(x, Variable):
@@ -120,7 +120,7 @@ def general(op: Op) -> Callable[..., Any]:
             else:
                 datas.append(weak(x, dtype))
                 parents.append(None)
-                given = inputs
+                given = given if x is None else inputs
         mode = recording() if op.rules and any(parents) else OFF
         for name, value in settings.items():
             if type(value) not in PLAIN:
