@@ -15,6 +15,7 @@ from tyro.conf import OmitArgPrefixes
 from nn import cli
 from nn.data import Array, sequential_blocks
 from nn.evaluation import evaluate as mean_loss
+from nn.parts import threads_for
 from nn.progress import counting
 from nn.text import TextFile, naming
 from nn.token_file import TokenFile
@@ -60,8 +61,9 @@ def evaluate(argv: Sequence[str]) -> None:
     with text_tokens(saved, options.data) as tokens:
         blocks = sequential_blocks(tokens, size, options.batch_size, stride)
         with counting("evaluating", options.plain) as told:
+            threads = threads_for(saved.model, None)
             loss, count = mean_loss(
-                saved.model, measure(saved.model), blocks, told=told
+                saved.model, measure(saved.model), blocks, told=told, threads=threads
             )
         characters, spelt = lengths(saved.tokenizer, tokens[1:])
     bits = loss * count / math.log(2)

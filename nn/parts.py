@@ -87,6 +87,17 @@ def first_row(count: int) -> int:
 
 def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:
     """The batch in parts, each with the rows that it holds; else the whole."""
+    B, size = extent(batch)
+    n = min(threads.most, B, size // threads.least)
+    if n <= 1:
+        return [(None, batch)]
+    ends = np.linspace(0, B, n + 1).astype(int).tolist()
+    pairs = pairwise(ends)
+    return [(Rows(*pair), _cut(batch, slice(*pair))) for pair in pairs]
+
+
+def extent(batch: Any) -> tuple[int, int]:
+    """How many rows a batch has, and elements its largest array; zeros if unknown."""
     arrays = list(batch.values()) if isinstance(batch, dict) else batch
     arrays = list(arrays) if isinstance(arrays, list | tuple) else [arrays]
     lengths = {
@@ -94,12 +105,7 @@ def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:
         for x in arrays
     }
     B: int = (lengths.pop() if len(lengths) == 1 else None) or 0
-    n = min(threads.most, B, max(x.size for x in arrays) // threads.least) if B else 1
-    if n <= 1:
-        return [(None, batch)]
-    ends = np.linspace(0, B, n + 1).astype(int).tolist()
-    pairs = pairwise(ends)
-    return [(Rows(*pair), _cut(batch, slice(*pair))) for pair in pairs]
+    return B, max(x.size for x in arrays) if B else 0
 
 
 def _cut(batch: Any, rows: slice) -> Any:

@@ -257,7 +257,8 @@ class Trainer:
             self._tell("evaluated", done, total)
             return quits()
 
-        return evaluate(self.model, self.objective, self.held_out, every, told)
+        batches, threads = self.held_out, self._threads
+        return evaluate(self.model, self.objective, batches, every, told, threads)
 
     @property
     def _every(self) -> int:

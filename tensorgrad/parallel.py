@@ -1,4 +1,4 @@
-"""Several backward passes at once, each in a thread of its own: parts of a batch.
+"""Several passes at once, each in a thread of its own: parts of a batch.
 
 Threads inside every op would have to meet again after each, a hundred times a step.
 Parts of a batch meet once, when their gradients are added up.
@@ -7,7 +7,7 @@ Parts of a batch meet once, when their gradients are added up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -60,17 +60,29 @@ def backward_each(
         raise ConfigError(f"backward_each: threads={threads} must be 1 or more")
     threads = min(threads or processors(), len(parts))
     work = Work(function, parts)
-    if threads <= 1 or _inside.get():
-        work.run()
-    else:
-        submit = pool(threads - 1).submit
-        with single_threaded_blas():
-            others = [submit(copy_context().run, work.run) for _ in range(threads - 1)]
-            try:
-                work.run()
-            finally:  # not before all have stopped
-                wait(others)
+    at_once(lambda _: work.run(), range(threads or 1))
     return work.finish()
+
+
+def at_once(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """`function(item)` for each item, in a thread for each: what they gave, in order.
+
+    While they run, each product of matrices takes one thread. A single item has all
+    that BLAS has; inside another call, the items take turns.
+    """
+    if len(items) <= 1 or _inside.get():
+        return [function(item) for item in items]
+    submit, others = pool(len(items) - 1).submit, []
+    with single_threaded_blas():
+        token = _inside.set(True)
+        try:
+            for item in items[1:]:
+                others.append(submit(copy_context().run, function, item))
+            first = function(items[0])
+        finally:  # not before all have stopped
+            wait(others)
+            _inside.reset(token)
+    return [first, *[other.result() for other in others]]
 
 
 class Work:
@@ -89,15 +101,11 @@ class Work:
 
     def run(self) -> None:
         """Do part after part, until none is left."""
-        token = _inside.set(True)
-        try:
-            while (i := self._next()) is not None:
-                try:
-                    copy_context().run(self._do, i)
-                except BaseException as error:
-                    self._fail(i, error)
-        finally:
-            _inside.reset(token)
+        while (i := self._next()) is not None:
+            try:
+                copy_context().run(self._do, i)
+            except BaseException as error:
+                self._fail(i, error)
 
     def _next(self) -> int | None:
         with self.lock:

@@ -16,6 +16,7 @@ from ..decoding import Beams
 from ..evaluation import evaluate as mean_loss
 from ..pair_batches import TokenPairs
 from ..pairs import read_pairs
+from ..parts import threads_for
 from ..progress import counting
 from ..text import StrPath
 from .saved import HELD_OUT, load
@@ -88,8 +89,9 @@ def loss_of(
     translator: Translator, tokens: TokenPairs, batch_size: int
 ) -> tuple[float, int]:
     """(the mean of -log p(target token), how many), each target given its source."""
-    model = translator.model
-    return mean_loss(model, objective(model), tokens.batches(batch_size))
+    model, batches = translator.model, tokens.batches(batch_size)
+    threads = threads_for(model, None)
+    return mean_loss(model, objective(model), batches, threads=threads)
 
 
 def print_scores(texts: Sequence[str], targets: Sequence[str]) -> None:

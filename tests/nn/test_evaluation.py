@@ -1,6 +1,7 @@
 """Evaluation: a mean over everything, that leaves no trace."""
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import tensorgrad as tg
 from nn import Dropout, Linear, Sequential
 from nn.evaluation import evaluate, evaluating
+from nn.parts import Threads
 from tensorgrad import Tensor
 from tensorgrad.errors import DataError
 
@@ -21,17 +23,23 @@ def objective(batch: Any) -> tuple[Tensor, int]:
     return MODEL(batch).sum(), len(batch)
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=6), st.integers(1, 4))
-def test_the_mean_weighs_every_number_alike(lengths: list[int], every: int) -> None:
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=6),
+    st.integers(1, 4),
+    st.builds(Threads, st.integers(1, 3), st.integers(1, 3)),
+)
+def test_the_mean_weighs_every_number_alike(
+    lengths: list[int], every: int, threads: Threads
+) -> None:
     batches = [np.full((n, 1), float(i)) for i, n in enumerate(lengths)]
     joined = np.concatenate(batches[::every])
     told: list[tuple[int, int]] = []
     if not len(joined):
         with pytest.raises(DataError, match="nothing that counts"):
-            evaluate(MODEL, objective, batches, every)
+            evaluate(MODEL, objective, batches, every, threads=threads)
         return
     loss, count = evaluate(
-        MODEL, objective, batches, every, lambda *at: told.append(at)
+        MODEL, objective, batches, every, lambda *at: told.append(at), threads
     )
     weight, bias = (p.item() for p in MODEL.parameters())
     assert count == len(joined)
@@ -52,13 +60,33 @@ def test_mode_gradients_and_random_numbers_stay_as_they_were(training: bool) -> 
     assert tg.is_grad_enabled()
 
 
-def test_it_can_be_cut_short() -> None:
-    batches = [np.ones((2, 1))] * 5
-    loss, count = evaluate(
-        MODEL, objective, batches, told=lambda done, total: done == 2
-    )
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_it_can_be_cut_short(threads: int) -> None:
+    batches, done = [np.ones((2, 1))] * 7, []
+
+    def told(i: int, total: int) -> bool:
+        done.append(i)
+        return i == 2
+
+    settings: Any = {"told": told, "threads": Threads(threads)}
+    loss, count = evaluate(MODEL, objective, batches, **settings)
     assert math.isnan(loss)
     assert count == 0
+    assert done == [1, 2]
+
+
+@pytest.mark.parametrize(("least", "at_once"), [(2, 2), (3, 1)])
+def test_large_batches_are_evaluated_at_once(least: int, at_once: int) -> None:
+    meeting = threading.Barrier(at_once)
+
+    def losses(batch: Any) -> tuple[Tensor, int]:
+        meeting.wait(10)
+        assert not tg.is_grad_enabled()
+        return objective(batch)
+
+    batches = [np.ones((2, 1)) * i for i in range(4)]
+    found = evaluate(MODEL, losses, batches, threads=Threads(2, least))
+    assert found == pytest.approx(evaluate(MODEL, objective, batches), rel=1e-12)
 
 
 def test_a_part_that_was_in_eval_mode_stays_there() -> None:

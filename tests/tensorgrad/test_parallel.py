@@ -1,6 +1,7 @@
 """backward_each: the gradients of a loop, whatever the threads."""
 
 import threading
+import time
 from typing import Any
 
 import hypothesis.strategies as st
@@ -11,6 +12,7 @@ from hypothesis import given
 import tensorgrad as tg
 from tensorgrad import Tensor, backward_each
 from tensorgrad.errors import AnomalyError, ConfigError, GraphError
+from tensorgrad.parallel import at_once
 
 
 def leaves(seed: int) -> list[Tensor]:
@@ -117,6 +119,29 @@ def test_retained_gradients_and_hooks_are_kept() -> None:
     backward_each(loss, [1.0, 2.0], threads=2)
     assert [y.grad.tolist() for y in kept] == [[[1.0] * 3] * 3] * 2
     assert seen == [(3, 3)] * 2
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_at_once_gives_what_a_loop_gives(count: int) -> None:
+    def square(i: int) -> list[int]:
+        return at_once(lambda j: i * j, range(i))  # and inside it too
+
+    assert at_once(square, range(count)) == [square(i) for i in range(count)]
+
+
+@pytest.mark.parametrize("failing", [{0}, {1}, {0, 1}])
+def test_at_once_raises_when_all_have_ended(failing: set[int]) -> None:
+    ended = []
+
+    def part(i: int) -> None:
+        if i in failing:
+            raise ValueError(f"part {i}")
+        time.sleep(0.01)
+        ended.append(i)
+
+    with pytest.raises(ValueError, match=f"part {min(failing)}"):
+        at_once(part, range(3))
+    assert {*ended} == {0, 1, 2} - failing
 
 
 def test_a_number_of_threads_below_one_is_refused() -> None:
