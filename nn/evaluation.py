@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import tensorgrad as tg
@@ -14,7 +13,7 @@ from tensorgrad.errors import DataError
 from tensorgrad.parallel import at_once
 
 from .module import Module
-from .parts import Threads, extent
+from .parts import Threads, split
 
 Objective = Callable[[Any], tuple[Tensor, int]]  # a batch -> (sum of losses, count)
 ALONE = Threads(1)
@@ -32,31 +31,21 @@ def evaluate(
 
     Without dropout and gradients. `told(done, total)` is called after each batch; if
     it gives True, that is the end, and the result (nan, 0). DataError where nothing
-    is counted. Several batches at once, if they are as large as `threads` says.
+    is counted. Parts of a batch run at once, as in training.
     """
     loss, count = 0.0, 0
     chosen = range(0, len(batches), every)
     with evaluating(model), tg.no_grad():
-        found = of_each(objective, (batches[i] for i in chosen), threads)
-        for done, (losses, counted) in enumerate(found, 1):
-            loss += losses.item()
-            count += counted
+        for done, i in enumerate(chosen, 1):
+            parts = [part for _, part in split(batches[i], threads)]
+            for losses, counted in at_once(objective, parts):
+                loss += losses.item()
+                count += counted
             if told(done, len(chosen)):
                 return math.nan, 0
     if not count:
         raise DataError("the held-out data holds nothing that counts in the loss")
     return loss / count, count
-
-
-def of_each(
-    function: Callable[[Any], Any], batches: Iterable[Any], threads: Threads
-) -> Iterator[Any]:
-    """What function gives for each batch, in order."""
-    left = iter(batches)
-    for batch in left:
-        _, size = extent(batch)
-        more = threads.most - 1 if size >= threads.least else 0
-        yield from at_once(function, [batch, *islice(left, more)])
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tensorgrad import Tensor
 from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
 from tensorgrad.functional.randomness import own
 from tensorgrad.graph import wrap
-from tensorgrad.kernels import kernel
+from tensorgrad.ops.floats import fast
 
 from . import init
 from .module import Module, Parameter
@@ -184,7 +184,7 @@ class Dropout(Module):
         seed = own(self.rng).integers(1 << 64, dtype=np.uint64)
         mask = np.empty(shape, dtype)
         rows = mask.reshape(shape[0] if shape else 1, math.prod(shape[1:]))
-        kernel("dropout_mask", mask)(rows, self.p, seed, first_row(len(rows)))
+        fast("dropout_mask", mask)(rows, self.p, seed, first_row(len(rows)))
         return wrap(mask)  # a Tensor: a graph may keep it without a copy
 
     def extra_repr(self) -> str:

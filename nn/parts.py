@@ -64,7 +64,8 @@ def backward_in_parts(
     """
     parts = split(batch, threads)
     # a replay of a checkpoint rewinds them: each part has its own
-    of_part = [Copies(rngs if len(parts) > 1 else ()) for _ in parts]
+    past = [(rng, rng.bit_generator.state) for rng in rngs if len(parts) > 1]
+    of_part = [Copies(past) for _ in parts]
 
     def losses(i: int) -> tuple[Tensor, int]:
         rows, part = parts[i]
@@ -87,17 +88,6 @@ def first_row(count: int) -> int:
 
 def split(batch: Any, threads: Threads) -> list[tuple[Rows | None, Any]]:
     """The batch in parts, each with the rows that it holds; else the whole."""
-    B, size = extent(batch)
-    n = min(threads.most, B, size // threads.least)
-    if n <= 1:
-        return [(None, batch)]
-    ends = np.linspace(0, B, n + 1).astype(int).tolist()
-    pairs = pairwise(ends)
-    return [(Rows(*pair), _cut(batch, slice(*pair))) for pair in pairs]
-
-
-def extent(batch: Any) -> tuple[int, int]:
-    """How many rows a batch has, and elements its largest array; zeros if unknown."""
     arrays = list(batch.values()) if isinstance(batch, dict) else batch
     arrays = list(arrays) if isinstance(arrays, list | tuple) else [arrays]
     lengths = {
@@ -105,7 +95,12 @@ def extent(batch: Any) -> tuple[int, int]:
         for x in arrays
     }
     B: int = (lengths.pop() if len(lengths) == 1 else None) or 0
-    return B, max(x.size for x in arrays) if B else 0
+    n = min(threads.most, B, max(x.size for x in arrays) // threads.least) if B else 1
+    if n <= 1:
+        return [(None, batch)]
+    ends = np.linspace(0, B, n + 1).astype(int).tolist()
+    pairs = pairwise(ends)
+    return [(Rows(*pair), _cut(batch, slice(*pair))) for pair in pairs]
 
 
 def _cut(batch: Any, rows: slice) -> Any:

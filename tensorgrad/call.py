@@ -102,7 +102,7 @@ def general(op: Op) -> Callable[..., Any]:
     n = -1 if op.variadic else len(op.inputs)
 
     def call(*inputs: Any, **settings: Any) -> Any:
-        if len(inputs) != n or (op.optional and not op.optional.isdisjoint(settings)):
+        if len(inputs) != n or (settings and not settings.keys() <= op.settings.keys()):
             inputs = bind(op, inputs, settings)
         for x in inputs:
             if isinstance(x, Variable):

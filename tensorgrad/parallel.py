@@ -1,4 +1,4 @@
-"""Several passes at once, each in a thread of its own: parts of a batch.
+"""Parts of a batch at once, each in a thread of its own, forward and backward.
 
 Threads inside every op would have to meet again after each, a hundred times a step.
 Parts of a batch meet once, when their gradients are added up.
@@ -67,21 +67,33 @@ def backward_each(
 def at_once(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """`function(item)` for each item, in a thread for each: what they gave, in order.
 
-    While they run, each product of matrices takes one thread. A single item has all
-    that BLAS has; inside another call, the items take turns.
+    While several run, each product of matrices takes one thread (with threadpoolctl).
+    Inside another call, the items take turns.
     """
-    if len(items) <= 1 or _inside.get():
+    if _inside.get():
         return [function(item) for item in items]
+    token = _inside.set(True)
+    try:
+        if len(items) <= 1:
+            return [function(item) for item in items]
+        with single_threaded_blas():
+            return _in_threads(function, items)
+    finally:
+        _inside.reset(token)
+
+
+def _in_threads(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     submit, others = pool(len(items) - 1).submit, []
-    with single_threaded_blas():
-        token = _inside.set(True)
+    try:
+        for item in items[1:]:
+            others.append(submit(copy_context().run, function, item))
+        first = function(items[0])
+    finally:
         try:
-            for item in items[1:]:
-                others.append(submit(copy_context().run, function, item))
-            first = function(items[0])
-        finally:  # not before all have stopped
             wait(others)
-            _inside.reset(token)
+        except BaseException:  # an interrupt ends it, but not before all have stopped
+            wait(others)
+            raise
     return [first, *[other.result() for other in others]]
 
 

@@ -93,23 +93,24 @@ def closed_over(f: FunctionType) -> Iterator[Any]:
 
 
 class Copies:
-    """Generators of which each is copied when it is first drawn from."""
+    """Generators as they were in those states, each copied when first drawn from."""
 
-    def __init__(self, rngs: Iterable[np.random.Generator] = ()) -> None:
-        self.rngs = {id(rng): rng for rng in rngs}
+    def __init__(self, past: Iterable[State]) -> None:
+        self.past = {id(rng): (rng, state) for rng, state in past}
         self.drawn: dict[int, np.random.Generator] = {}
 
     def of(self, rng: np.random.Generator) -> np.random.Generator:
         """The copy of rng; rng itself if it is none of them."""
         found = self.drawn.get(id(rng), rng)
-        if found is rng and id(rng) in self.rngs:
+        if found is rng and id(rng) in self.past:
             found = self.drawn[id(rng)] = copy.deepcopy(rng)
+            found.bit_generator.state = self.past[id(rng)][1]
         return found
 
     def put_back(self) -> None:
         """Set each to where its copy is."""
         for i, rng in self.drawn.items():
-            self.rngs[i].bit_generator.state = rng.bit_generator.state
+            self.past[i][0].bit_generator.state = rng.bit_generator.state
 
 
 _copies: ContextVar[Copies | None] = ContextVar("what to draw from", default=None)

@@ -105,9 +105,8 @@ def _multiply(x, y, bias, biased, out, memory, depth, width):
 
 
 def multiply(x, y, out, bias=None):
-    """out = x @ y + bias, of (M, K) and (K, N) with K > 0; rows of out are contiguous.
-
-    And so are rows or columns of x, and of y, and the bias.
+    """out = x @ y + bias, of (M, K), (K, N) with K > 0 and (N,); rows of out, and the
+    bias, are contiguous, and so are rows or columns of x, and of y.
     """
     K, across = x.shape[1], columns(out)
     width = _WIDTH // (out.itemsize * across) * across
@@ -128,11 +127,15 @@ def matmul(x, y, bias=None):
     """
     if blas_has_one_thread() and _worthwhile(x, y):
         out = np.empty((x.shape[0], y.shape[1]), x.dtype)
-        if bias is None or (bias.dtype == x.dtype and bias.flags.carray):
+        if bias is None or (bias.dtype == x.dtype and _in_order(bias)):
             return multiply(x, y, out, bias)
         return reference.add_bias(multiply(x, y, out), bias)
     out = np.matmul(x, y)
     return out if bias is None else reference.add_bias(out, bias)
+
+
+def _in_order(bias):
+    return bias.flags.c_contiguous and bias.flags.aligned
 
 
 def _worthwhile(x, y):

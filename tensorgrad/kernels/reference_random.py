@@ -38,5 +38,5 @@ def dropout_mask(mask, p, seed, row):
 
 
 def threshold(p):
-    """The lowest of 2^32 random numbers that is kept; what is kept is multiplied by."""
+    """The lowest of 2^32 random numbers that is kept, and what a mask holds for it."""
     return round(p * (1 << 32)), 1 / (1 - p) if p < 1 else 0.0

@@ -12,7 +12,7 @@ import nn
 import tensorgrad as tg
 from nn import Dropout, Embedding, Linear, ModuleList, Sequential
 from tensorgrad import Tensor
-from tensorgrad.errors import ConfigError, DefinitionError, ShapeError
+from tensorgrad.errors import ConfigError, DefinitionError, DtypeError, ShapeError
 from tests.nn.beside import compare
 
 
@@ -97,6 +97,12 @@ def test_a_probability_finer_than_sixteen_bits_is_kept() -> None:
     assert mask is not None
     dropped = n - np.count_nonzero(mask.data)
     assert abs(dropped - n * p) < 4 * math.sqrt(n * p)
+
+
+@pytest.mark.parametrize("dtype", [int, bool])
+def test_dropout_needs_floats(dtype: Any) -> None:
+    with pytest.raises(DtypeError, match="dropout_mask needs floats"):
+        Dropout(0.25, rng=0)(Tensor(np.ones(8, dtype)))
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (0, 3), (3, 0), (2, 3, 5)])

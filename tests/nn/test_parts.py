@@ -128,6 +128,21 @@ def test_the_parts_masks_are_the_batchs(kind: Any, B: int, size: int, n: int) ->
     assert rng.random() == whole.random()
 
 
+def test_parts_draw_from_where_the_step_began() -> None:
+    rng, masks = np.random.default_rng(0), []
+
+    def losses(part: Any) -> Any:
+        rng.random()  # from the Generator that the parts share, not from a copy
+        masks.append(Dropout(0.5, rng=rng)(part[0] + 1).data)
+        return Tensor(0.0, requires_grad=True), 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tensorgrad.parallel._inside", ContextVar("a", default=True))
+        backward_in_parts(losses, (X, X), Threads(2), [rng])
+    expected = Dropout(0.5, rng=0)(X + 1)
+    np.testing.assert_array_equal(np.concatenate(masks), expected)
+
+
 def test_a_generator_that_nobody_draws_from_stays_as_it_is() -> None:
     used, unused = np.random.default_rng(0), np.random.default_rng(0)
 

@@ -49,6 +49,20 @@ def test_wrong_arguments_are_refused(call: Any) -> None:
         call(vector(1.0, 2.0))
 
 
+@pytest.mark.parametrize(
+    ("call", "signature"),
+    [
+        (lambda x: tg.layer_norm(x, x, x, epsilon=1.0), r"layer_norm\(x, weight="),
+        (lambda x: tg.softmax(x, axes=0), r"softmax\(x, \*, axis=-1\)"),
+        (lambda x: tg.sum(x.data, axes=0), r"sum\(x, \*, axis=None"),
+        (lambda x: tg.linear(x, x, x, weight=x), r"linear\(x, weight, bias=None\)"),
+    ],
+)
+def test_a_wrong_name_shows_the_right_ones(call: Any, signature: str) -> None:
+    with pytest.raises(TypeError, match=signature):
+        call(vector(1.0, 2.0))
+
+
 # --- definitions that do not fit
 
 

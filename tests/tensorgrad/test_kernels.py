@@ -234,6 +234,10 @@ def test_large_products_are_in_tiles_where_blas_has_one_thread(monkeypatch):
         assert_agree("matmul", x, y.T)
         for bias in y[0], y[:, 0], y[0].astype(np.float64):
             assert_agree("linear", x, y, bias)
+        fixed = y[0].copy()
+        fixed.flags.writeable = False
+        linear = compiled().linear
+        np.testing.assert_array_equal(linear(x, y, fixed), linear(x, y, y[0]))
         assert bool(seen) == single
     count = len(seen)
     others = (

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import wait
 from typing import Any
 
 import hypothesis.strategies as st
@@ -142,6 +143,37 @@ def test_at_once_raises_when_all_have_ended(failing: set[int]) -> None:
     with pytest.raises(ValueError, match=f"part {min(failing)}"):
         at_once(part, range(3))
     assert {*ended} == {0, 1, 2} - failing
+
+
+def test_an_interrupt_ends_it_when_all_have_ended(monkeypatch: Any) -> None:
+    ended, calls = [], []
+
+    def interrupted(others: Any) -> None:
+        calls.append(others)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        wait(others)
+
+    def part(i: int) -> list[int]:
+        time.sleep(0.05 * i)
+        ended.append(i)
+        return at_once(lambda j: threading.get_ident(), range(2))
+
+    monkeypatch.setattr("tensorgrad.parallel.wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        at_once(part, range(2))
+    assert ended == [0, 1]
+    assert len({*at_once(lambda i: threading.get_ident(), range(2))}) == 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_runs_inside_a_part_stays_in_its_thread(threads: int) -> None:
+    def part(i: int) -> tuple[Tensor, Any]:
+        seen = at_once(lambda j: threading.get_ident(), range(3))
+        return Tensor(0.0, requires_grad=True), {*seen} - {threading.get_ident()}
+
+    for _, others in backward_each(part, range(threads), threads=threads):
+        assert not others
 
 
 def test_a_number_of_threads_below_one_is_refused() -> None:
