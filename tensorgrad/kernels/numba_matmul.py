@@ -11,7 +11,7 @@ import numpy as np
 from ..threads import blas_has_one_thread
 from . import reference
 from .numba_instructions import WIDE
-from .numba_jit import compiled_for, count, flag, helper, kept, read, write
+from .numba_jit import compiled_for, count, flag, helper, kept, plain, read, write
 from .numba_memory import lent, parts, shaped, spread
 from .numba_vectors import (
     ROWS,
@@ -105,8 +105,9 @@ def _multiply(x, y, bias, biased, out, memory, depth, width):
 
 
 def multiply(x, y, out, bias=None):
-    """out = x @ y + bias, of (M, K), (K, N) with K > 0 and (N,); rows of out, and the
-    bias, are contiguous, and so are rows or columns of x, and of y.
+    """out = x @ y + bias, of (M, K), (K, N) with K > 0 and (N,), all of one dtype.
+
+    Rows of out are contiguous, and so are rows or columns of x, and of y.
     """
     K, across = x.shape[1], columns(out)
     width = _WIDTH // (out.itemsize * across) * across
@@ -115,8 +116,8 @@ def multiply(x, y, out, bias=None):
     size = depth * width + depth * across + ROWS * across
     memory = scratch("matmul", (size,), out.dtype)
     biased = bias is not None
-    bias = bias[None] if biased else memory[None, :1]  # any number, which nobody reads
-    _multiply(x, y, bias, biased, out, memory, depth, width)
+    row = plain(bias) if biased else memory[:1]  # else any number, which nobody reads
+    _multiply(x, y, row[None], biased, out, memory, depth, width)
     return out
 
 
@@ -127,15 +128,11 @@ def matmul(x, y, bias=None):
     """
     if blas_has_one_thread() and _worthwhile(x, y):
         out = np.empty((x.shape[0], y.shape[1]), x.dtype)
-        if bias is None or (bias.dtype == x.dtype and _in_order(bias)):
+        if bias is None or bias.dtype == x.dtype:
             return multiply(x, y, out, bias)
         return reference.add_bias(multiply(x, y, out), bias)
     out = np.matmul(x, y)
     return out if bias is None else reference.add_bias(out, bias)
-
-
-def _in_order(bias):
-    return bias.flags.c_contiguous and bias.flags.aligned
 
 
 def _worthwhile(x, y):
