@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import wait
 from contextvars import ContextVar, copy_context
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from .differentiate import seed
 from .errors import ConfigError, GraphError
 from .graph import Node, walk, wrap
-from .threads import pool, processors, single_threaded_blas
+from .threads import in_threads, processors, single_threaded_blas
 
 _inside: ContextVar[bool] = ContextVar("inside a part", default=False)
 
@@ -77,24 +76,9 @@ def at_once(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         if len(items) <= 1:
             return [function(item) for item in items]
         with single_threaded_blas():
-            return _in_threads(function, items)
+            return in_threads(function, items)
     finally:
         _inside.reset(token)
-
-
-def _in_threads(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    submit, others = pool(len(items) - 1).submit, []
-    try:
-        for item in items[1:]:
-            others.append(submit(copy_context().run, function, item))
-        first = function(items[0])
-    finally:
-        try:
-            wait(others)
-        except BaseException:  # an interrupt ends it, but not before all have stopped
-            wait(others)
-            raise
-    return [first, *[other.result() for other in others]]
 
 
 class Work:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from contextvars import Context, ContextVar, copy_context
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from itertools import pairwise
 from typing import Any
 
@@ -30,14 +30,31 @@ if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
     os.register_at_fork(after_in_child=pool.cache_clear)
 
 
+def in_threads(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """`function(item)` for each item, in a thread for each: what they gave, in order.
+
+    There is one at least; the first is the caller's own, and all have its context. It
+    returns, or raises, when all have stopped. Not to be called inside: a thread could
+    wait for one that waits for it.
+    """
+    started: list[Any] = []
+    try:
+        with suppress(RuntimeError):  # the interpreter is about to end: no more threads
+            for item in items[1:]:
+                submit = pool(len(items) - 1).submit
+                started.append(submit(copy_context().run, function, item))
+        here = items[0], *items[1 + len(started) :]
+        first, *late = [function(item) for item in here]
+    finally:
+        try:
+            wait(started)
+        except BaseException:  # an interrupt
+            wait(started)
+            raise
+    return [first, *[other.result() for other in started], *late]
+
+
 _sharing: ContextVar[bool] = ContextVar("a part of shared work", default=False)
-
-
-def _context() -> Context:
-    """The caller's, for a part of shared work."""
-    context = copy_context()
-    context.run(_sharing.set, True)
-    return context
 
 
 def share(work: Callable[[int, int], object], count: int) -> None:
@@ -45,7 +62,7 @@ def share(work: Callable[[int, int], object], count: int) -> None:
 
     Or as there are processors, where threadpoolctl is missing. Worth it for
     milliseconds: a thread takes some 50 us to wake. Shared work that shares work does
-    that alone, since it could wait for a thread that waits for it.
+    that alone.
     """
     if _sharing.get():
         work(0, count)
@@ -53,21 +70,11 @@ def share(work: Callable[[int, int], object], count: int) -> None:
     found = [1] if _blas_users else [blas.get_num_threads() for blas in _blas()]
     threads = max(1, min(max(found, default=processors()), count))
     ends = [count * i // threads for i in range(threads + 1)]
-    *others, own = pairwise(ends)
+    token = _sharing.set(True)
     try:
-        started = [
-            pool(threads - 1).submit(_context().run, work, first, last)
-            for first, last in others
-        ]
-    except RuntimeError:  # the interpreter is about to end, and takes no more
-        work(0, count)
-        return
-    try:
-        _context().run(work, *own)
+        in_threads(lambda part: work(*part), [*pairwise(ends)])
     finally:
-        wait(started)
-    for future in started:
-        future.result()
+        _sharing.reset(token)
 
 
 # --- BLAS's own threads

@@ -159,7 +159,7 @@ def test_an_interrupt_ends_it_when_all_have_ended(monkeypatch: Any) -> None:
         ended.append(i)
         return at_once(lambda j: threading.get_ident(), range(2))
 
-    monkeypatch.setattr("tensorgrad.parallel.wait", interrupted)
+    monkeypatch.setattr("tensorgrad.threads.wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         at_once(part, range(2))
     assert ended == [0, 1]

@@ -76,9 +76,9 @@ def test_at_the_interpreters_end_work_is_not_shared(monkeypatch: Any) -> None:
 
     monkeypatch.setattr(threads, "_blas", lambda: [Blas(2)])
     monkeypatch.setattr(threads.ThreadPoolExecutor, "submit", refuse)
-    seen: list[int] = []
-    threads.share(lambda *part: seen.extend(part), 4)
-    assert seen == [0, 4]
+    own, seen = threading.get_ident(), []
+    threads.share(lambda *part: seen.append((*part, threading.get_ident())), 4)
+    assert seen == [(0, 2, own), (2, 4, own)]
 
 
 def test_where_blas_has_one_thread_no_work_is_shared() -> None:
