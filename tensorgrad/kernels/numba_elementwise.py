@@ -28,28 +28,26 @@ def _map(loop, *inputs):
 @compiled
 def _gelu_tanh(x, out):
     t = x.dtype.type
-    zero, one, rate, cube = t(0), t(1), t(_RATE), t(_RATE * _CUBE)
+    one, rate, cube = t(1), t(-_RATE), t(-_RATE * _CUBE)
     for i in range(x.size):
         v = x[i]
-        u = v * (rate + cube * v * v)
-        # (1 + tanh(u / 2)) / 2 = 1 / (1 + exp(-u)): one exponential, none overflows
-        e = exp(-abs(u))
-        part = one / (one + e)
-        out[i] = v * (e * part if u < zero else part)
+        # (1 + tanh(u / 2)) / 2 = 1 / (1 + exp(-u))
+        out[i] = v / (one + exp(v * (rate + cube * (v * v))))
 
 
 @compiled
 def _gelu_tanh_backward(g, x, out):
     t = x.dtype.type
-    zero, one, rate, cube = t(0), t(1), t(_RATE), t(_RATE * _CUBE)
-    slope = t(3 * _RATE * _CUBE)
+    zero, one, rate, cube = t(0), t(1), t(-_RATE), t(-_RATE * _CUBE)
+    start, slope = t(_RATE), t(3 * _RATE * _CUBE)
     for i in range(x.size):
         v = x[i]
-        u = v * (rate + cube * v * v)
-        e = exp(-abs(u))
-        part = one / (one + e)
-        gate = e * part if u < zero else part
-        out[i] = g[i] * (gate + v * (e * part * part) * (rate + slope * v * v))
+        square = v * v
+        e = exp(v * (rate + cube * square))
+        gate = one / (one + e)
+        rest = e * gate if v > zero else one - gate  # the exact one of the two
+        # from the left: 0 * v is 0, and the cube of a large v is no number
+        out[i] = g[i] * (gate + gate * rest * v * (start + slope * square))
 
 
 @compiled
@@ -80,11 +78,9 @@ def _relu(x, out):
 @compiled
 def _sigmoid(x, out):
     t = x.dtype.type
-    zero, one = t(0), t(1)
+    one = t(1)
     for i in range(x.size):
-        e = exp(-abs(x[i]))
-        part = one / (one + e)
-        out[i] = e * part if x[i] < zero else part
+        out[i] = one / (one + exp(-x[i]))
 
 
 @compiled
@@ -174,17 +170,17 @@ def hypot(x, y):
 
 
 @compiled
-def _adamw(param, grad, m, v, scale, keep, rest1, beta2, step_size, root, eps):
+def _adamw(param, grad, m, v, scale, keep, rest1, beta2, step_size, eps):
     t = param.dtype.type
     scale, keep, rest1, step_size = t(scale), t(keep), t(rest1), t(step_size)
-    beta2, rest2, root, eps = t(beta2), t(1 - beta2), t(root), t(eps)
+    beta2, rest2, eps = t(beta2), t(1 - beta2), t(eps)
     for i in range(param.size):
         g = grad[i] * scale
         first = m[i] + rest1 * (g - m[i])
         second = beta2 * v[i] + rest2 * g * g
         m[i] = first
         v[i] = second
-        change = first / (np.sqrt(second) / root + eps)
+        change = first / (np.sqrt(second) + eps)
         param[i] = keep * param[i] - step_size * change
 
 
@@ -193,8 +189,9 @@ def adamw(param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_sca
     if not all(a.flags.carray for a in arrays):
         settings = lr, beta1, beta2, eps, weight_decay, step, grad_scale
         return reference.adamw(*arrays, *settings)
-    keep, step_size = 1 - lr * weight_decay, lr / (1 - beta1**step)
+    # m and v are corrected here, above and below the fraction: one division an element
     root = math.sqrt(1 - beta2**step)
+    keep, step_size = 1 - lr * weight_decay, lr * root / (1 - beta1**step)
     flat = (a.reshape(-1) for a in arrays)
     _adamw(
         *flat,
@@ -203,6 +200,5 @@ def adamw(param, grad, m, v, lr, beta1, beta2, eps, weight_decay, step, grad_sca
         float(1 - beta1),
         float(beta2),
         float(step_size),
-        root,
-        float(eps),
+        float(eps * root),
     )

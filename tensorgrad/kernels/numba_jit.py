@@ -166,7 +166,8 @@ def _single(*values):
 _C2, _C3, _C4, _C5, _C6 = _single(
     0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814467
 )
-_LOG2E, _ONE, _ZERO, _LOWEST = _single(1 / math.log(2), 1, 0, -87.3)
+_LOG2E, _ONE, _ZERO, _INFINITY = _single(1 / math.log(2), 1, 0, math.inf)
+_LOWEST, _HIGHEST = _single(-87.3, 88)
 _LN2_HIGH, _LN2_LOW = _single(0.693359375, math.log(2) - 0.693359375)
 # 1.5 * 2^23: adding it rounds to an integer, which the low bits then hold
 _MAGIC = np.float32(12582912)
@@ -174,7 +175,7 @@ _MAGIC_BITS = np.int32(_MAGIC.view(np.int32) - 127)
 
 
 def exp(x):
-    """e^x for x <= 0, to rounding, or NaN; of float32 below -87.3 zero."""
+    """e^x to rounding; of float32 zero below -87.3 and infinite above 88."""
     return _exp_single(x) if type(x) is np.float32 else np.exp(x)
 
 
@@ -183,10 +184,13 @@ def _exp_single(x):
     shifted = x * _LOG2E + _MAGIC
     n = shifted - _MAGIC
     r = x - n * _LN2_HIGH - n * _LN2_LOW
-    p = (((_C6 * r + _C5) * r + _C4) * r + _C3) * r + _C2
+    s = r * r  # halves of the polynomial side by side: neither waits for the other
+    p = (_C6 * s + (_C5 * r + _C4)) * s + (_C3 * r + _C2)
     bits = (np.float32(shifted).view(np.int32) - _MAGIC_BITS) << np.int32(23)
     power = np.int32(bits).view(np.float32)
-    return _ZERO if x < _LOWEST else (p * r * r + r + _ONE) * power
+    e = (p * s + r) * power + power
+    e = _ZERO if x < _LOWEST else e
+    return _INFINITY if x > _HIGHEST else e
 
 
 @overload(exp)

@@ -41,12 +41,15 @@ def numbers(dtype, *special):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_exp_and_erf_are_right_in_both_forms(dtype):
     exponents = [-abs(x) for x in numbers(dtype, 0.0, 1.0, 80.0, math.inf)]
+    exponents += [-x for x in exponents if x > -88]
     arguments = numbers(dtype, 0.0, 3.9, 4.1, -4.1, math.inf, -math.inf)
-    atol = np.finfo(dtype).eps
+    eps = np.finfo(dtype).eps
     for name, values in ("exp", exponents), ("erf", arguments):
+        # relative and absolute
+        tolerances = (2 * eps, np.finfo(dtype).tiny) if name == "exp" else (0, eps)
         exact = [getattr(math, name)(float(x)) for x in values]
         for form in both_forms(name, dtype):
-            np.testing.assert_allclose([form(x) for x in values], exact, 0, atol)
+            np.testing.assert_allclose([form(x) for x in values], exact, *tolerances)
             assert math.isnan(form(np.dtype(dtype).type("nan")))
 
 
@@ -54,6 +57,12 @@ def test_exp_gives_zero_before_it_gives_subnormal_numbers():
     for form in both_forms("exp", "float32"):
         assert form(np.float32(-87.2)) >= np.finfo(np.float32).tiny
         assert form(np.float32(-87.4)) == 0
+
+
+def test_exp_gives_infinity_before_it_overflows():
+    for form in both_forms("exp", "float32"):
+        assert form(np.float32(87.9)) < math.inf
+        assert form(np.float32(88.1)) == form(np.float32(math.inf)) == math.inf
 
 
 @pytest.mark.parametrize("dtype", TYPES)
