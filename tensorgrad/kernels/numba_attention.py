@@ -52,21 +52,21 @@ _LEAST = 1 << 25  # products of numbers, from which on several threads gain
 def _combine(left, right, width, out, more):
     """out = left.T @ right, both of them in panels and of that width; or out += that.
 
-    Of right those terms are taken that left has.
+    Of right those terms are taken that left has. Out has whole tiles of rows: those
+    past left's own hold anything.
     """
     depth, across = left.shape[1], columns(out)
     for k in range(0, max(1, depth), TERMS):
         terms, adds = (k, min(k + TERMS, depth)), more or k > 0
         for m in range(0, out.shape[0], ROWS):
-            strip = m // across, m % across
             for p in range(right.shape[0]):
                 corner = m, p * across
                 if width - corner[1] <= lanes(out):
                     multiply_narrow_tile(
-                        left, strip, right, p, terms, out, corner, out, adds
+                        left, m, right, p, terms, out, corner, out, adds
                     )
                 else:
-                    multiply_tile(left, strip, right, p, terms, out, corner, out, adds)
+                    multiply_tile(left, m, right, p, terms, out, corner, out, adds)
 
 
 @helper
@@ -105,7 +105,7 @@ def _attention(memory, sizes, heads, causal, scale, inputs, masks, out, normalis
     out, normaliser = lent(out), lent(normaliser)
     mask, dropout = for_scores(masks[0], q, k), for_scores(masks[1], q, k)
     T, (S, E), across = q.shape[2], v.shape[2:], columns(q)
-    result = shaped(room.result, (across, _whole(E, across)))
+    result = shaped(room.result, (_whole(across, ROWS), _whole(E, across)))
     shift, total = shaped(room.highest, (across,)), shaped(room.total, (across,))
     for n in range(heads[0], heads[1]):
         b, h = divmod(n, q.shape[1])
@@ -177,9 +177,9 @@ def _attention_backward(
     gq, gk, gv = lent(gradients[0]), lent(gradients[1]), lent(gradients[2])
     one, factor = q.dtype.type(1), q.dtype.type(scale)
     (T, D), (S, E), across = q.shape[2:], v.shape[2:], columns(q)
-    whole, deep, wide = _whole(S, across), _whole(D, across), _whole(E, across)
-    gq_tile = shaped(room.gq, (across, deep))
-    gk_sum, gv_sum = shaped(room.gk, (whole, deep)), shaped(room.gv, (whole, wide))
+    rows, deep, wide = _whole(S, ROWS), _whole(D, across), _whole(E, across)
+    gq_tile = shaped(room.gq, (_whole(across, ROWS), deep))
+    gk_sum, gv_sum = shaped(room.gk, (rows, deep)), shaped(room.gv, (rows, wide))
     shift = shaped(room.normaliser, (across,))
     products = shaped(room.products, (across,))
     for n in range(heads[0], heads[1]):
@@ -226,6 +226,8 @@ def _attention_backward(
             turned = copied(weights[0].T[: stop - t], room.turned)
             grads = copied(g[b, h, t:stop], room.g_rows)
             _combine(turned, grads, E, gv_sum[:many], True)
+            # keys that this block did not see, and the next will add to
+            gk_sum[seen:many], gv_sum[seen:many] = 0, 0
         for s in range(S):
             copy_line(gk_sum, s, gk[b, h], s, one)
             copy_line(gv_sum, s, gv[b, h], s, one)
@@ -287,8 +289,8 @@ def attention(q, k, v, mask, dropout_mask, causal, scale):
     out, normaliser = _like(q, E), np.empty(q.shape[:-1], q.dtype)
     masks = _masks(S, q, mask, dropout_mask)
     keys, wide = -(-S // across), -(-E // across)  # panels
-    scores = keys * across
-    depths = keys * D, wide * S, D, scores, scores, wide * across, 1, 1
+    scores, result = keys * across + ROWS, wide * (across + ROWS)  # of whole tiles
+    depths = keys * D, wide * S, D, scores, scores, result, 1, 1
     settings = causal, scale, inputs, masks, out, normaliser
     _each_head(_attention, depths, T * S * (D + E), *settings)
     return out, normaliser[..., None]
@@ -303,8 +305,8 @@ def attention_backward(
     masks = _masks(S, q, mask, dropout_mask)
     keys, deep, wide = -(-S // across), -(-D // across), -(-E // across)  # panels
     copies = keys * D, keys * E, deep * S, D, E, E, deep * across, wide * across
-    scores = 4 * (keys * across,)
-    sums = deep * across, keys * deep * across, keys * wide * across
+    scores = 4 * (keys * across + ROWS,)  # of whole tiles, as the sums are
+    sums = deep * (across + ROWS), deep * (S + ROWS), wide * (S + ROWS)
     depths = *copies, *scores, *sums, 1, 1
     settings = causal, scale, inputs, masks, log_normaliser[..., 0], gradients
     _each_head(_attention_backward, depths, T * S * (D + E), *settings)

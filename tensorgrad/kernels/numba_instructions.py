@@ -193,6 +193,13 @@ class Array:
     def at(self, *indices):
         """The address of an element; of trailing axes left out, the first."""
         address = self.start
-        for i, stride in zip(indices, self.strides, strict=False):
-            address = self.builder.gep(address, [self.builder.mul(i, stride)])
+        for axis, i in enumerate(indices):
+            address = self.after(address, axis, i)
         return address
+
+    def after(self, address, axis, i=None):
+        """The address of the element one place further along that axis, or i places."""
+        step = self.strides[axis]
+        if i is not None:
+            step = self.builder.mul(i, step)
+        return self.builder.gep(address, [step])

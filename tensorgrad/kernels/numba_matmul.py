@@ -18,6 +18,7 @@ from .numba_vectors import (
     columns,
     copy_row,
     copy_square,
+    height,
     lanes,
     multiply_narrow_tile,
     multiply_tile,
@@ -63,9 +64,9 @@ def _multiply_edge(strip, m, panels, p, out, corner, base, more, tile):
     """The tile at an edge of out."""
     terms, here = (0, strip.shape[1]), (0, 0)
     if out.shape[1] - corner[1] <= lanes(out):
-        multiply_narrow_tile(strip, (0, m), panels, p, terms, tile, here, tile, False)
+        multiply_narrow_tile(strip, m, panels, p, terms, tile, here, tile, False)
     else:
-        multiply_tile(strip, (0, m), panels, p, terms, tile, here, tile, False)
+        multiply_tile(strip, m, panels, p, terms, tile, here, tile, False)
     for m in range(min(ROWS, out.shape[0] - corner[0])):
         for n in range(min(tile.shape[1], out.shape[1] - corner[1])):
             i, j = corner[0] + m, corner[1] + n
@@ -80,25 +81,25 @@ def _multiply_strip(strip, panels, out, corner, base, more, high, tile):
         for p in range(panels.shape[0]):
             i, j = corner[0] + m, corner[1] + p * columns(out)
             if i + ROWS <= out.shape[0] and j + columns(out) <= out.shape[1]:
-                multiply_tile(strip, (0, m), panels, p, terms, out, (i, j), base, more)
+                multiply_tile(strip, m, panels, p, terms, out, (i, j), base, more)
             else:
                 _multiply_edge(strip, m, panels, p, out, (i, j), base, more, tile)
 
 
 @compiled_for(read(2), read(2), read(2), flag, write(2), kept(1), count, count)
 def _multiply(x, y, bias, biased, out, memory, depth, width):
-    x, y, out, height = lent(x), lent(y), lent(out), columns(out)
+    x, y, out = lent(x), lent(y), lent(out)
     bias = spread(lent(bias), out.shape)
-    sizes = depth * width, depth * height, ROWS * height
+    sizes = depth * width, depth * height(out), ROWS * columns(out)
     block, strip, rest = parts(memory, sizes)
-    (M, K), N, tile = x.shape, y.shape[1], shaped(rest, (ROWS, height))
+    (M, K), N, tile = x.shape, y.shape[1], shaped(rest, (ROWS, columns(out)))
     for k in range(0, K, depth):
         deep = min(depth, K - k)
         for n in range(0, N, width):
             wide = min(width, N - n)
             right = copied(y[k : k + deep, n : n + wide], block)
-            for m in range(0, M, height):
-                high = min(height, M - m)
+            for m in range(0, M, height(out)):
+                high = min(height(out), M - m)
                 left = copied(x[m : m + high, k : k + deep].T, strip)
                 base, more = (out, True) if k > 0 else (bias, biased)
                 _multiply_strip(left, right, out, (m, n), base, more, high, tile)
@@ -113,7 +114,7 @@ def multiply(x, y, out, bias=None):
     width = _WIDTH // (out.itemsize * across) * across
     pieces = -(-K * out.itemsize // _DEPTH)
     depth = -(-K // (pieces * across)) * across  # so that all are about as deep
-    size = depth * width + depth * across + ROWS * across
+    size = depth * width + depth * height(out) + ROWS * across
     memory = scratch("matmul", (size,), out.dtype)
     biased = bias is not None
     row = plain(bias) if biased else memory[:1]  # else any number, which nobody reads

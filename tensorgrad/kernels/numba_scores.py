@@ -9,7 +9,7 @@ import numpy as np
 from .numba_jit import exp, helper
 from .numba_matmul import copied
 from .numba_memory import lent, spread
-from .numba_vectors import columns, highest, sums
+from .numba_vectors import columns, highest, subtract, sums
 
 TERMS = 512  # of a sum over keys, before it is added to what came before
 
@@ -54,9 +54,10 @@ def weigh(scores, shift, total):
     highest(scores, shift)
     for j in range(columns(scores)):  # of a query that sees nothing, the sum is 0
         shift[j] = 0 if shift[j] == -np.inf else shift[j]
-    for i in range(scores.shape[0]):
-        for j in range(columns(scores)):
-            scores[i, j] = exp(scores[i, j] - shift[j])
+    subtract(scores, shift)
+    flat = scores.reshape(-1)  # of rows as short as these LLVM makes no vectors
+    for i in range(len(flat)):
+        flat[i] = exp(flat[i])
     total[:] = 0
     for k in range(0, scores.shape[0], TERMS):
         sums(scores[k : k + TERMS], total)

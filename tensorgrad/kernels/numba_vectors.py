@@ -13,9 +13,8 @@ from numba.extending import lower_builtin, type_callable
 
 from .numba_instructions import BYTES, WIDE, instructions_of
 
-# As many sums as the registers hold beside their factors, of 32 and of 16. ROWS
-# divides the columns, so that what was copied as columns can be read as rows.
-ROWS, _ACROSS = (8, 2) if WIDE else (4, 3)
+# As many sums as the registers hold beside their factors, of 32 and of 16.
+ROWS, _ACROSS = (8, 2) if WIDE else (6, 2)
 
 
 # --- sizes
@@ -31,8 +30,14 @@ def columns(x):
     return _ACROSS * lanes(x)
 
 
+def height(x):
+    """The rows of the left matrix that are copied at a time: whole tiles and strips."""
+    return math.lcm(ROWS, columns(x))
+
+
 @type_callable(lanes)
 @type_callable(columns)
+@type_callable(height)
 def _type_of_count(context):
     return lambda x: types.intp
 
@@ -50,27 +55,37 @@ def _build_columns(context, *args):
     return context.get_constant(types.intp, _ACROSS * number.constant)
 
 
+@lower_builtin(height, types.Array)
+def _build_height(context, *args):
+    number = _build_columns(context, *args)
+    return context.get_constant(types.intp, math.lcm(ROWS, number.constant))
+
+
 # --- tiles
 
 
-def multiply_tile(strips, place, panels, p, terms, out, corner, base, more):
-    """A tile of out, from that corner on: strips[s, :, m:].T @ panels[p], or base + it.
+def multiply_tile(strips, m, panels, p, terms, out, corner, base, more):
+    """A tile of out, from that corner on: some of strips @ panels[p], or base + that.
 
-    (S, K, columns), of which ROWS from that place (s, m) on are taken, and
-    (P, K, columns); the rows of out and of base are contiguous too. Each element is the
-    sum over k = terms[0], ..., terms[1] - 1, in that order, then with base's.
+    The rows of a left matrix stand in strips (S, K, columns): those from m on are
+    taken, ROWS of them, where the last strip is followed by itself. The rows of panels
+    (P, K, columns), out and base are contiguous. Each element is the sum over
+    k = terms[0], ..., terms[1] - 1, in that order, then with base's.
     """
-    _multiply(strips, place, panels, p, terms, out, corner, base, more, columns(out))
+    _multiply(strips, m, panels, p, terms, out, corner, base, more, columns(out))
 
 
-def multiply_narrow_tile(strips, place, panels, p, terms, out, corner, base, more):
+def multiply_narrow_tile(strips, m, panels, p, terms, out, corner, base, more):
     """The same of the first vector of each row alone."""
-    _multiply(strips, place, panels, p, terms, out, corner, base, more, lanes(out))
+    _multiply(strips, m, panels, p, terms, out, corner, base, more, lanes(out))
 
 
-def _multiply(strips, place, panels, p, terms, out, corner, base, more, width):
-    (s, m), (i, j), some = place, corner, slice(*terms)
-    product = strips[s, some, m : m + ROWS].T @ panels[p, some, :width]
+def _multiply(strips, m, panels, p, terms, out, corner, base, more, width):
+    (i, j), some, across = corner, slice(*terms), strips.shape[2]
+    rows = np.arange(m, m + ROWS)
+    rows[rows >= len(strips) * across] -= across
+    left = strips[rows // across, some, rows % across]
+    product = (left[:, :, None] * panels[p, some, :width]).sum(axis=1)
     tile = slice(i, i + ROWS), slice(j, j + width)
     out[tile] = base[tile] + product if more else product
 
@@ -85,27 +100,52 @@ def _build_multiply_narrow_tile(code, *args):
     _build_tile(code, 1, *args)
 
 
-def _build_tile(code, across, strips, place, panels, p, terms, out, corner, base, more):
-    builder, (s, m), (i, j) = code.builder, place, corner
-    rows = [code.sum(i, r) for r in range(ROWS)]
-    tile = [(out.at(row, j), v) for row in rows for v in range(across)]
+def _build_tile(code, across, strips, m, panels, p, terms, out, corner, base, more):
+    builder, lefts = code.builder, _left_rows(code, strips, m)
+    tile = [(row, v) for row in _rows_from(out, corner) for v in range(across)]
     for where in tile:
         code.will_write(*where)
     totals = [code.variable() for _ in tile]
     with code.each(*terms) as k:
         factors = [code.load(panels.at(p, k), v) for v in range(across)]
-        for r in range(ROWS):
-            one = code.spread(strips.at(s, k, m), r)
+        for r, (start, place) in enumerate(lefts):
+            one = code.spread(strips.after(start, 1, k), place)
             for total, factor in zip(totals[r * across :], factors, strict=False):
                 builder.store(
                     code.multiply_add(one, factor, builder.load(total)), total
                 )
     with builder.if_then(more):
-        bases = [(base.at(row, j), v) for row in rows for v in range(across)]
+        bases = [(row, v) for row in _rows_from(base, corner) for v in range(across)]
         for total, where in zip(totals, bases, strict=True):
             builder.store(builder.fadd(code.load(*where), builder.load(total)), total)
     for total, where in zip(totals, tile, strict=True):
         code.store(builder.load(total), *where)
+
+
+def _left_rows(code, strips, m):
+    """Of ROWS rows from row m on: an address, and how far from there the row begins."""
+    builder, across = code.builder, code.number(_ACROSS * code.lanes)
+    s, m = builder.udiv(m, across), builder.urem(m, across)
+    start = strips.at(s)
+    if _ACROSS * code.lanes % ROWS == 0:  # then they stand in one strip
+        first = strips.after(start, 2, m)
+        return [(first, r) for r in range(ROWS)]
+    is_last = builder.icmp_signed("==", code.sum(s, 1), strips.shape[0])
+    following = builder.select(is_last, start, strips.after(start, 0))
+    found = []
+    for r in range(ROWS):
+        row = code.sum(m, r)
+        strip = builder.select(code.less(row, across), start, following)
+        found.append((strips.after(strip, 2, builder.urem(row, across)), 0))
+    return found
+
+
+def _rows_from(x, corner):
+    """The addresses of ROWS rows, from that corner on."""
+    found = [x.at(*corner)]
+    while len(found) < ROWS:
+        found.append(x.after(found[-1], 0))
+    return found
 
 
 # --- copies
@@ -181,11 +221,17 @@ def copy_line(x, i, out, j, factor):
 
 @instructions_of(copy_line)
 def _build_copy_line(code, x, i, out, j, factor):
-    factors, count = code.repeat(factor), out.shape[1]
+    builder, count = code.builder, out.shape[1]
+    factors, width = code.repeat(factor), code.number(code.lanes)
     with code.each(code.number(0), count, code.lanes) as n:
-        left = code.builder.sub(count, n)
-        found = code.builder.fmul(code.load_some(x.at(i, n), left), factors)
-        code.store_some(found, out.at(j, n), left)
+        source, target, left = x.at(i, n), out.at(j, n), builder.sub(count, n)
+        # a masked store takes as long as ten others, where there are no wide vectors
+        with builder.if_else(code.less(left, width), likely=False) as (part, whole):
+            with whole:
+                code.store(builder.fmul(code.load(source), factors), target)
+            with part:
+                found = builder.fmul(code.load_some(source, left), factors)
+                code.store_some(found, target, left)
 
 
 # --- down the columns
@@ -203,6 +249,20 @@ def _build_highest(code, x, out):
         return code.builder.select(bigger, x, found)
 
     _combine_rows(code, -math.inf, higher, out, x)
+
+
+def subtract(x, shift):
+    """x (K, columns) -= shift, of each column."""
+    x -= shift
+
+
+@instructions_of(subtract)
+def _build_subtract(code, x, shift):
+    amounts = [code.load(shift.at(), v) for v in range(_ACROSS)]
+    with code.each(code.number(0), x.shape[0]) as k:
+        row = x.at(k)
+        for v, amount in enumerate(amounts):
+            code.store(code.builder.fsub(code.load(row, v), amount), row, v)
 
 
 def sums(x, out):

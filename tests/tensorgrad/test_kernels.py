@@ -149,6 +149,22 @@ def test_where(make, shape, other):
 
 
 @needs_numba
+def test_gelu_is_right_to_rounding_far_from_zero():
+    """Also where its gate is near 1, and 1 - gate would have lost its digits."""
+    x = np.linspace(-12, 12, 100_001).astype(np.float32)
+    exact, one = x.astype(np.float64), np.ones_like(x)
+    eps = np.finfo(np.float32).eps
+    found = compiled().gelu_tanh(x)
+    np.testing.assert_allclose(found, reference.gelu_tanh(exact), 4 * eps, eps)
+    found = compiled().gelu_tanh_backward(one, x)
+    expected = reference.gelu_tanh_backward(one, exact)
+    np.testing.assert_allclose(found, expected, 0, 4 * eps)
+    huge = np.array([1e3, 2e13, 1e18, -1e3, -2e13, -1e18], np.float32)
+    slopes = compiled().gelu_tanh_backward(np.ones_like(huge), huge)
+    assert slopes.tolist() == [1, 1, 1, 0, 0, 0]
+
+
+@needs_numba
 @given(sources(), shapes | st.just(()), st.sampled_from([1.0, 1e30, 1e-30]))
 def test_hypot(make, shape, scale):
     x, y = (make(*shape) * make.dtype.type(scale) for _ in range(2))
@@ -339,6 +355,9 @@ def test_cross_entropy(make, rows, classes, ignored, smoothing):
     assert not gx[targets == ignored].any()
 
 
+one_or_two = st.integers(1, 2)
+
+
 def draw_mask(make, kind, sizes):
     if kind is None:
         return None
@@ -359,7 +378,8 @@ def draw_mask(make, kind, sizes):
 @given(
     st.booleans().flatmap(lambda c: st.tuples(st.just(c), sources(extremes=not c))),
     st.sampled_from([(1, 1, 1, 1), (2, 3, 4, 4), (2, 2, 3, 7), (1, 2, 7, 3)])
-    | st.sampled_from([(0, 2, 3, 3), (2, 2, 0, 3), (2, 2, 3, 0), (2, 1, 130, 70)]),
+    | st.sampled_from([(0, 2, 3, 3), (2, 2, 0, 3), (2, 2, 3, 0), (2, 1, 130, 70)])
+    | st.tuples(one_or_two, one_or_two, st.integers(1, 70), st.integers(1, 70)),
     st.sampled_from([8, 8, 0, 1, 40]),
     st.sampled_from([None, "padding", "square", "all", "additive"]),
     st.sampled_from([None, "numbers", "booleans"]),
@@ -391,6 +411,25 @@ def test_attention(causal_and_make, sizes, width, kind, dropout, heads_last):
     assert not (finite and gq[empty].any())
 
 
+SEVERAL_BLOCKS = [(n, n) for n in (9, 16, 17, 32, 33, 50, 64, 100)] + [
+    (17, 33),
+    (40, 9),
+]
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("T", "S"), SEVERAL_BLOCKS)
+def test_causal_attention_of_several_blocks(dtype, T, S):
+    """Each block of queries sees more keys, and adds to what others have added."""
+    rng = np.random.default_rng(T)
+    q, g = rng.standard_normal((2, 1, 2, T, 12)).astype(dtype)
+    k, v = rng.standard_normal((2, 1, 2, S, 12)).astype(dtype)
+    out, normaliser = assert_agree("attention", q, k, v, None, None, True, 0.4)
+    args = g, q, k, v, out, normaliser, None, None, True, 0.4
+    assert_agree("attention_backward", *args)
+
+
 @needs_numba
 @given(sources(), st.sampled_from([0, 1, 9]), st.sampled_from([0, 1, 7, 64]))
 def test_scatter_add_rows(make, count, width):
@@ -403,9 +442,6 @@ def test_scatter_add_rows(make, count, width):
         np.testing.assert_array_equal(out, outs[0])  # the same sums, in order
     with np.errstate(invalid="ignore"):
         assert_same(reference.sum_rows(g), np.add.reduce(g, axis=0))
-
-
-one_or_two = st.integers(1, 2)
 
 
 @needs_numba

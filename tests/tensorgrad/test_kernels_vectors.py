@@ -62,8 +62,8 @@ def test_a_tile_of_a_product(dtype, more, name, terms):
     strips, panels = (guarded((2, 5, across), dtype)[0] for _ in range(2))
     out, _ = guarded((2 * rows + 1, 2 * across + 3), dtype)
     row = np.broadcast_to(guarded((1, out.shape[1]), dtype)[0], out.shape)
-    for m, base in product((0, across - rows), (out, row)):
-        args = strips, (1, m), panels, 1, terms, out, (rows, 2), base, more
+    for m, base in product(range(0, 2 * across, rows), (out, row)):
+        args = strips, m, panels, 1, terms, out, (rows, 2), base, more
         assert_as_defined(name, *args)
 
 
@@ -116,6 +116,15 @@ def test_down_the_columns(dtype, name):
         inputs = (x, y) if name == "dots" else (x,)
         with np.errstate(invalid="ignore"):
             assert_as_defined(name, *inputs, guarded((across,), dtype)[0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_number_is_subtracted_from_each_column(dtype):
+    across = vectors.columns(np.empty(0, dtype))
+    for rows in 0, 1, 6:
+        x, shift = (guarded(shape, dtype)[0] for shape in [(rows, across), (across,)])
+        shift[:3] = np.nan, np.inf, 0
+        assert_as_defined("subtract", x, shift)
 
 
 def test_memory_is_lent_and_shaped():
